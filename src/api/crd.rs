@@ -1,0 +1,32 @@
+//! The CustomResourceDefinition, as it is committed in `crds/` and printed by `cloudhsm-backup-operator crd`.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps,
+};
+use kube::CustomResourceExt;
+
+use super::CloudHsmBackup;
+
+/// The CRDs of this version.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    let mut crd = CloudHsmBackup::crd();
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        without_nullable(schema);
+        if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            // kstatus takes an object without status for Current, so a fresh one would pass for done.
+            status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+        }
+    }
+    vec![crd]
+}
+
+/// Every `Option` comes out `nullable`. Without it the API server drops a null before any rule sees it, so that an absent field
+/// and a null one are the same to CEL, and `region: null` is no change.
+fn without_nullable(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        without_nullable(property);
+    }
+}

@@ -1,0 +1,171 @@
+//! Which objects name which backup, so that two that contradict each other are found. An index over what the watches delivered.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{backup::BackupId, intent::Intent, message::Rival};
+
+/// An object's namespace and name.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ObjectKey {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// The index.
+#[derive(Debug, Default)]
+pub struct Claims {
+    by_backup: HashMap<BackupId, BTreeMap<ObjectKey, Intent>>,
+    by_object: HashMap<ObjectKey, BackupId>,
+}
+
+impl Claims {
+    /// Takes in what an object asks for now; `None` when it is gone. Returns the other objects that name the same backup and may
+    /// have come into conflict by it, or out of it.
+    pub fn set(&mut self, object: &ObjectKey, intent: Option<Intent>) -> Vec<ObjectKey> {
+        let mut affected = Vec::new();
+        let before = self.by_object.get(object).cloned();
+        if let Some(id) = before.filter(|id| intent.as_ref().is_none_or(|intent| intent.backup_id != *id)) {
+            self.remove(object, &id);
+            affected.extend(self.naming(&id, object));
+        }
+        if let Some(intent) = intent {
+            let id = intent.backup_id.clone();
+            let claims = self.by_backup.entry(id.clone()).or_default();
+            let same = claims.get(object).is_some_and(|old| {
+                old.claims() == intent.claims()
+                    && old.desired == intent.desired
+                    && old.never_expires == intent.never_expires
+                    && old.scope == intent.scope
+            });
+            claims.insert(object.clone(), intent);
+            self.by_object.insert(object.clone(), id.clone());
+            if !same {
+                affected.extend(self.naming(&id, object));
+            }
+        }
+        affected
+    }
+
+    /// The object, first in the order of names, that contradicts this one.
+    #[must_use]
+    pub fn rival(&self, object: &ObjectKey, intent: &Intent) -> Option<Rival> {
+        let claims = self.by_backup.get(&intent.backup_id)?;
+        let (rival, other) = claims.iter().find(|(key, other)| *key != object && intent.disagrees_with(other))?;
+        Some(Rival { object: rival.to_string(), intent: other.clone() })
+    }
+
+    /// What an object asks for.
+    #[must_use]
+    pub fn of(&self, object: &ObjectKey) -> Option<&Intent> {
+        self.by_backup.get(self.by_object.get(object)?)?.get(object)
+    }
+
+    /// Whether any object names that backup.
+    #[must_use]
+    pub fn is_named(&self, id: &BackupId) -> bool {
+        self.by_backup.contains_key(id)
+    }
+
+    /// The known objects of a namespace, or of all.
+    #[must_use]
+    pub fn objects(&self, namespace: Option<&str>) -> Vec<ObjectKey> {
+        let within = |key: &&ObjectKey| namespace.is_none_or(|namespace| key.namespace == namespace);
+        self.by_object.keys().filter(within).cloned().collect()
+    }
+
+    fn remove(&mut self, object: &ObjectKey, id: &BackupId) {
+        self.by_object.remove(object);
+        if let Some(claims) = self.by_backup.get_mut(id) {
+            claims.remove(object);
+            if claims.is_empty() {
+                self.by_backup.remove(id);
+            }
+        }
+    }
+
+    fn naming(&self, id: &BackupId, except: &ObjectKey) -> Vec<ObjectKey> {
+        let claims = self.by_backup.get(id);
+        claims.into_iter().flat_map(BTreeMap::keys).filter(|key| *key != except).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        api::DesiredState,
+        backup::{Region, Scope},
+    };
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey { namespace: "hsm".into(), name: name.into() }
+    }
+
+    fn intent(desired: DesiredState) -> Intent {
+        Intent {
+            uid: "u".into(),
+            generation: 1,
+            scope: Some(Scope::of_operator(Region::new("us-east-1"))),
+            backup_id: "backup-ro5c4er4aac".parse().unwrap(),
+            desired,
+            never_expires: None,
+            suspend: false,
+            deleting: false,
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Intent)) -> Intent {
+        let mut intent = intent(DesiredState::Deleted);
+        change(&mut intent);
+        intent
+    }
+
+    #[rstest]
+    #[case::another_desired_state(with(|_| ()), true)]
+    #[case::agreement(with(|i| i.desired = DesiredState::Present), false)]
+    #[case::a_suspended_object_claims_nothing(with(|i| i.suspend = true), false)]
+    #[case::nor_does_one_on_its_way_out(with(|i| i.deleting = true), false)]
+    #[case::another_region_is_another_backup(with(|i| i.scope = Some(Scope::of_operator(Region::new("eu-west-1")))), false)]
+    #[case::so_is_another_id(with(|i| i.backup_id = "backup-zzzzzzzzzzz".parse().unwrap()), false)]
+    #[case::an_absent_never_expires_claims_nothing(with(|i| { i.desired = DesiredState::Present; i.never_expires = Some(true) }), false)]
+    fn two_objects_conflict_when_they_contradict_each_other(#[case] other: Intent, #[case] conflict: bool) {
+        let mine = intent(DesiredState::Present);
+        let mut claims = Claims::default();
+        claims.set(&key("a"), Some(mine.clone()));
+        claims.set(&key("b"), Some(other.clone()));
+        assert_eq!(claims.rival(&key("a"), &mine).map(|rival| rival.object), conflict.then(|| "hsm/b".into()));
+        assert_eq!(claims.rival(&key("b"), &other).map(|rival| rival.object), conflict.then(|| "hsm/a".into()));
+    }
+
+    #[test]
+    fn contradicting_never_expires_is_a_conflict_too() {
+        let mine = with(|i| i.never_expires = Some(true));
+        let other = with(|i| i.never_expires = Some(false));
+        let mut claims = Claims::default();
+        claims.set(&key("a"), Some(mine.clone()));
+        claims.set(&key("b"), Some(other));
+        assert!(claims.rival(&key("a"), &mine).is_some());
+    }
+
+    #[test]
+    fn those_that_name_the_same_backup_are_woken_by_a_change_that_matters_only() {
+        let mut claims = Claims::default();
+        claims.set(&key("a"), Some(intent(DesiredState::Present)));
+        assert_eq!(claims.set(&key("b"), Some(intent(DesiredState::Deleted))), [key("a")]);
+        assert!(claims.set(&key("b"), Some(with(|i| i.generation = 2))).is_empty());
+        assert_eq!(claims.set(&key("b"), Some(with(|i| i.suspend = true))), [key("a")]);
+        assert_eq!(claims.set(&key("b"), None), [key("a")]);
+        assert!(claims.set(&key("a"), None).is_empty());
+        assert!(!claims.is_named(&"backup-ro5c4er4aac".parse().unwrap()));
+    }
+}

@@ -1,0 +1,290 @@
+//! The sentences people read in conditions and events. Each stands alone: it names the backup, the region, the account where that
+//! is known, and the next step. The same situation gives the same sentence, word for word. Pure.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{CloudHsmBackupStatus, DesiredState, Reason},
+    backup::{AccountId, BackupId, BackupState, Call, Failure, FailureClass, Observation, Region},
+    decide::{Decision, Mode, is_past},
+    intent::{Intent, Memory},
+};
+
+/// Which backup, and where it is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The backup.
+    pub backup_id: BackupId,
+    /// The region; `None` where there is none to look in.
+    pub region: Option<Region>,
+    /// The account, where it is known.
+    pub account: Option<AccountId>,
+}
+
+const ACCOUNT: &str = " (account ";
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.backup_id)?;
+        if let Some(region) = &self.region {
+            write!(f, " in {region}")?;
+        }
+        if let Some(account) = &self.account {
+            write!(f, "{ACCOUNT}{account})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether two messages differ at most in that only one of them knows the account. The account may get known, or not be known
+/// again after a restart, while nothing happens.
+#[must_use]
+pub fn same_but_for_account(a: &str, b: &str) -> bool {
+    a == b || (a.contains(ACCOUNT) != b.contains(ACCOUNT) && without_account(a) == without_account(b))
+}
+
+fn without_account(message: &str) -> String {
+    match message.split_once(ACCOUNT) {
+        Some((before, rest)) => match rest.split_once(')') {
+            Some((_, after)) => format!("{before}{after}"),
+            None => message.to_owned(),
+        },
+        None => message.to_owned(),
+    }
+}
+
+/// The object that says otherwise about the same backup.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rival {
+    /// `namespace/name`.
+    pub object: String,
+    /// What it asks for.
+    pub intent: Intent,
+}
+
+/// What a message about a decision draws on.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// What the object asks for.
+    pub intent: &'a Intent,
+    /// Where the backup is looked for.
+    pub place: &'a Place,
+    /// What AWS shows.
+    pub observation: &'a Observation,
+    /// The object's status, up to this observation.
+    pub status: &'a CloudHsmBackupStatus,
+    /// What it witnesses.
+    pub memory: &'a Memory,
+    /// The object in conflict with this one.
+    pub rival: Option<&'a Rival>,
+    /// Which writes are allowed.
+    pub mode: Mode,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The message for a decision.
+#[must_use]
+pub fn decided(decision: &Decision, about: &About<'_>) -> String {
+    let place = about.place;
+    let backup = about.observation.backup();
+    let window = Window(backup.and_then(|backup| backup.delete_timestamp));
+    match decision.reason {
+        Reason::Available => match retention(about.status) {
+            Some(warning) => format!("{place} is READY, as declared; {warning}"),
+            None => format!("{place} is READY, as declared; nothing to do"),
+        },
+        Reason::Creating => format!("AWS is still making {place}; wait until it is READY"),
+        Reason::Restoring => match retention(about.status) {
+            Some(warning) => format!("restoring {place}, {window}; wait until AWS shows it READY; {warning}"),
+            None => format!("restoring {place}, {window}; wait until AWS shows it READY"),
+        },
+        Reason::Updating => {
+            let wanted = about.intent.never_expires.unwrap_or_default();
+            format!("setting NeverExpires of {place} to {wanted}; wait until AWS shows it")
+        }
+        Reason::RestoreWindowClosed => window_closed(about),
+        Reason::Deleting => format!("deleting {place}; wait until AWS shows it PENDING_DELETION"),
+        Reason::PendingDeletion => {
+            format!("{place} is PENDING_DELETION, {window}; set desiredState to Present to restore it")
+        }
+        Reason::Deleted => format!("{place} is gone for good, as declared; nothing to do, this object can be removed"),
+        Reason::BackupNotFound => not_found(about),
+        Reason::UnknownBackupState => {
+            let word = backup.map(|backup| backup.state.as_str()).filter(|word| !word.is_empty()).unwrap_or("no state");
+            format!(
+                "AWS reports {word:?} for {place}, which this version of the operator doesn't know, so it does nothing; \
+                 upgrade the operator, or look with `aws cloudhsmv2 describe-backups`"
+            )
+        }
+        Reason::Suspended if about.intent.deleting => format!(
+            "{} is due for {place}, but this object is being removed, so nothing is sent; \
+             to have it done, declare it in a new object",
+            decision.due.map(Call::operation).unwrap_or("a call")
+        ),
+        Reason::Suspended => format!(
+            "{} is due for {place}{}, but suspend is true; set suspend to false to let it go ahead",
+            decision.due.map(Call::operation).unwrap_or("a call"),
+            shown(about.observation, &window)
+        ),
+        Reason::WriteNotAllowed => {
+            let call = decision.due.map(Call::operation).unwrap_or("a call");
+            format!(
+                "{call} is due for {place}{}, but the operator runs with --mode {}; start it with --mode {} to let it go ahead",
+                shown(about.observation, &window),
+                about.mode.as_str(),
+                if decision.due == Some(Call::RestoreBackup) { "restore-only or full" } else { "full" }
+            )
+        }
+        Reason::Conflict => conflict(about),
+        // Failures have messages of their own.
+        reason => format!("{place}: {}", reason.as_str()),
+    }
+}
+
+/// Until when a backup can be restored.
+struct Window(Option<Timestamp>);
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(end) => write!(f, "restorable until {}", seconds(end)),
+            None => f.write_str("restorable (AWS gives no deleteTimestamp)"),
+        }
+    }
+}
+
+/// A time as the status shows it.
+fn seconds(time: Timestamp) -> impl fmt::Display {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ")
+}
+
+fn shown(observation: &Observation, window: &Window) -> String {
+    match observation.backup() {
+        Some(backup) if backup.state == BackupState::PendingDeletion => format!(" (PENDING_DELETION, {window})"),
+        Some(backup) => format!(" ({})", backup.state),
+        None => String::new(),
+    }
+}
+
+fn window_closed(about: &About<'_>) -> String {
+    let place = about.place;
+    let ended = |time: Option<Timestamp>| time.map(|end| format!(" since {}", seconds(end))).unwrap_or_default();
+    let next = "its keys can only come from another backup; set desiredState to Deleted, or remove this object, to accept that";
+    match about.observation.backup() {
+        Some(backup) if backup.state == BackupState::PendingDeletion => format!(
+            "{place} can't be restored any more: its restore window is closed{}, and AWS refused RestoreBackup; {next}",
+            ended(backup.delete_timestamp)
+        ),
+        Some(backup) => {
+            format!(
+                "{place} can't be restored any more: AWS shows it {}{}; {next}",
+                backup.state,
+                ended(backup.delete_timestamp)
+            )
+        }
+        None => {
+            let state = about.memory.state.as_ref().map_or("DELETED", BackupState::as_str);
+            format!("{place} can't be restored any more: AWS shows no such backup, after it was last {state}; {next}")
+        }
+    }
+}
+
+fn not_found(about: &About<'_>) -> String {
+    let place = about.place;
+    match (about.intent.desired, about.memory.delete_timestamp) {
+        (DesiredState::Deleted, Some(end))
+            if about.memory.state == Some(BackupState::PendingDeletion) && !is_past(Some(end), about.now) =>
+        {
+            format!(
+                "AWS shows no backup {place}, though it was last PENDING_DELETION until {end}, and that isn't over; \
+                 check the region and the account of the operator's credentials",
+                end = seconds(end)
+            )
+        }
+        _ => format!(
+            "AWS shows no backup {place}; check backupId, the region and the account of the operator's credentials"
+        ),
+    }
+}
+
+fn conflict(about: &About<'_>) -> String {
+    let place = about.place;
+    let Some(rival) = about.rival else { return format!("another object says otherwise about {place}") };
+    let say = |intent: &Intent| match intent.never_expires {
+        Some(value) if rival.intent.desired == about.intent.desired => format!("neverExpires: {value}"),
+        _ => format!("desiredState: {}", intent.desired.as_str()),
+    };
+    format!(
+        "{} declares {} for {place}, and this object {}, so nothing is done for either; make them agree, or suspend or remove one",
+        rival.object,
+        say(&rival.intent),
+        say(about.intent),
+    )
+}
+
+/// The warning that AWS's retention will take the backup again, where it seems to have taken it and nothing exempts it.
+#[must_use]
+pub fn retention(status: &CloudHsmBackupStatus) -> Option<String> {
+    let end = status.unrequested_delete_timestamp.as_ref()?;
+    Some(format!(
+        "it was marked for deletion at {} though this object declares it Present: if the cluster's backup retention did that, \
+         retention will take it again; set neverExpires to true to exempt it",
+        seconds(end.0)
+    ))
+}
+
+/// The message for a call that failed.
+#[must_use]
+pub fn failed(failure: &Failure, place: &Place) -> String {
+    let Failure { operation, text, code, .. } = failure;
+    let why = match code {
+        Some(code) if text.is_empty() => code.clone(),
+        Some(code) => format!("{code}: {text}"),
+        None => text.clone(),
+    };
+    match failure.class {
+        FailureClass::AccessDenied => format!(
+            "AWS denied {operation} for {place} ({why}); allow the action cloudhsm:{operation} to the operator's IAM role"
+        ),
+        FailureClass::InvalidRequest => {
+            format!("AWS refused {operation} for {place} ({why}); look with `aws cloudhsmv2 describe-backups`")
+        }
+        FailureClass::NoRegion => format!(
+            "there is no region to look for {place} in; start the operator with --region or AWS_REGION, \
+             or create a new object with spec.region"
+        ),
+        FailureClass::Throttled => {
+            format!("AWS throttles {operation} for {place} ({why}); it is tried again by itself")
+        }
+        FailureClass::AwsUnavailable => {
+            format!("{operation} for {place} got no usable answer from AWS ({why}); it is tried again by itself")
+        }
+        FailureClass::NoCredentials => format!(
+            "AWS took no credentials for {operation} for {place} ({why}); \
+             check the operator's AWS credentials (service account, role or secret)"
+        ),
+    }
+}
+
+/// What an event about an accepted write says.
+#[must_use]
+pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, request_id: Option<&str>) -> String {
+    let request = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
+    let did = match call {
+        Call::DeleteBackup => {
+            let window = Window(status.delete_timestamp.as_ref().map(|time| time.0));
+            format!("DeleteBackup accepted for {place}: {window}; set desiredState to Present to restore it")
+        }
+        Call::RestoreBackup => match retention(status) {
+            Some(warning) => format!("RestoreBackup accepted for {place}; {warning}"),
+            None => format!("RestoreBackup accepted for {place}"),
+        },
+        Call::ModifyBackupAttributes { never_expires } => {
+            format!("ModifyBackupAttributes accepted for {place}: NeverExpires is {never_expires}")
+        }
+    };
+    format!("{did}; {request}")
+}
