@@ -1,0 +1,133 @@
+//! Builds the parts and runs them until told to stop.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    admin,
+    args::RunArguments,
+    aws::Aws,
+    backup::Region,
+    clock::Clock,
+    controller::{self, Readiness, Settings},
+    inventory::Inventory,
+    metrics::Metrics,
+};
+
+/// How long the API server may take to say that it is there.
+const API_SERVER: Duration = Duration::from_secs(15);
+
+/// Why the operator can't start, or has to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no way to reach Kubernetes.
+    #[error("no access to Kubernetes: {0}; run in a pod, or set KUBECONFIG")]
+    Kubeconfig(String),
+    /// The API server doesn't answer.
+    #[error("the API server at {url} can't be reached: {why}")]
+    ApiServer {
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The address to listen on can't be had.
+    #[error("can't listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The process can't do what every process can.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it can't start.
+pub async fn run(arguments: RunArguments) -> Result<(), AppError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+        }
+    };
+    serve(&arguments, stop.shared()).await
+}
+
+async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone) -> Result<(), AppError> {
+    let metrics = Metrics::new();
+    let namespaces = arguments.namespaces();
+    let readiness = Readiness::new(namespaces.len());
+    let listener =
+        admin::bind(arguments.listen).await.map_err(|source| AppError::Listen { address: arguments.listen, source })?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let admin = admin::serve(listener, readiness.clone(), metrics.clone());
+    let operate = async {
+        let client = tokio::select! {
+            client = connect() => client?,
+            // Nothing is in flight yet.
+            () = stop.clone() => return Ok(()),
+        };
+        let aws = Aws::from_env(metrics.clone()).await;
+        let region = match arguments.region.as_ref().filter(|region| !region.is_empty()) {
+            Some(region) => Some(Region::new(region)),
+            None => aws.default_region().await,
+        };
+        let inventory = Inventory::new(aws, Clock::system(), arguments.resync_interval);
+        let settings = Settings { mode: arguments.mode, region, namespaces, resync: arguments.resync_interval };
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            mode = settings.mode.as_str(),
+            region = settings.region.as_ref().map(tracing::field::display),
+            namespaces = ?settings.namespaces,
+            resync_interval = ?settings.resync,
+            "starting"
+        );
+        controller::run(client, inventory, settings, metrics, readiness, stop).await;
+        Ok(())
+    };
+    tokio::select! {
+        result = operate => result,
+        result = admin => Ok(result?),
+    }
+}
+
+/// A client for the API server, which must answer once: an operator that can't reach it shall say so and end.
+async fn connect() -> Result<Client, AppError> {
+    let mut config = kube::Config::infer().await.map_err(|error| AppError::Kubeconfig(chain(&error)))?;
+    // Every call has its own deadline and its own retry; the client's would wait for up to 1,000 s between attempts.
+    config.default_retry = false;
+    let url = config.cluster_url.to_string();
+    let client = Client::try_from(config).map_err(|error| AppError::Kubeconfig(chain(&error)))?;
+    match tokio::time::timeout(API_SERVER, client.apiserver_version()).await {
+        Ok(Ok(_)) => Ok(client),
+        // It answers, and that is what was asked; whether it lets us list is for readiness to tell.
+        Ok(Err(kube::Error::Api(status))) if status.code == 401 || status.code == 403 => Ok(client),
+        Ok(Err(error)) => Err(AppError::ApiServer { url, why: chain(&error) }),
+        Err(_) => Err(AppError::ApiServer { url, why: format!("no answer within {API_SERVER:?}") }),
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,47 @@
+//! One call: bounded in time, counted, and its error classified.
+
+use std::{error::Error, time::Instant};
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{Inner, classify::Fault, text, transmission::Transmission};
+use crate::backup::{Failure, FailureClass};
+
+impl Inner {
+    /// Waits for the SDK's answer.
+    pub(super) async fn attempt<O, E>(
+        &self,
+        operation: &'static str,
+        transmission: &Transmission,
+        call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    ) -> Result<O, Fault>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        match tokio::time::timeout(self.limits.call, call).await {
+            Err(_) => Err(Fault::timeout(operation)),
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => {
+                let fault = Fault::of(operation, &error, transmission.reached());
+                let Failure { class, code, request_id, .. } = &fault.failure;
+                // Of a rejected signature AWS repeats what was signed, secrets included.
+                let chain = if *class == FailureClass::NoCredentials { String::new() } else { text::chain(&error) };
+                tracing::debug!(operation, ?class, code, request_id, error = chain, "a call to AWS failed");
+                if *class == FailureClass::NoCredentials && code.is_some() {
+                    self.clients.credentials.rejected();
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Counts the call.
+    pub(super) fn count<T>(&self, operation: &'static str, started: Instant, result: &Result<T, Fault>) {
+        let (outcome, word) = match result {
+            Ok(_) => ("success", ""),
+            Err(fault) => ("error", fault.word.as_ref()),
+        };
+        self.metrics.aws_request(operation, outcome, word, started.elapsed());
+    }
+}

@@ -1,0 +1,45 @@
+//! From the SDK's shapes to the domain.
+
+use aws_sdk_cloudhsmv2::types;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use crate::backup::{Backup, BackupId, BackupState};
+
+/// An answer that can't be what AWS meant to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Malformed(pub(super) &'static str);
+
+/// Reads a backup, which must be the one asked for.
+pub(super) fn backup(shown: types::Backup, asked: &BackupId) -> Result<Backup, Malformed> {
+    if shown.backup_id.is_empty() {
+        return Err(Malformed("AWS's answer holds a backup without an id"));
+    }
+    if shown.backup_id != asked.as_str() {
+        return Err(Malformed("AWS's answer is about another backup than the one asked for"));
+    }
+    Ok(Backup {
+        id: asked.clone(),
+        state: BackupState::from(shown.backup_state.as_ref().map_or("", types::BackupState::as_str)),
+        arn: shown.backup_arn,
+        cluster_id: shown.cluster_id,
+        create_timestamp: timestamp(shown.create_timestamp)?,
+        copy_timestamp: timestamp(shown.copy_timestamp)?,
+        delete_timestamp: timestamp(shown.delete_timestamp)?,
+        never_expires: shown.never_expires,
+        source_region: shown.source_region,
+        source_backup: shown.source_backup,
+        source_cluster: shown.source_cluster,
+        hsm_type: shown.hsm_type,
+        mode: shown.mode.map(|mode| mode.as_str().to_owned()),
+        tags: shown.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect(),
+    })
+}
+
+fn timestamp(time: Option<DateTime>) -> Result<Option<Timestamp>, Malformed> {
+    let Some(time) = time else { return Ok(None) };
+    // The SDK counts the fraction forward from the second, jiff takes it with the second's sign and balances them.
+    let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
+    Timestamp::new(time.secs(), nanos).map(Some).map_err(|_| Malformed("AWS's answer holds a time out of all range"))
+}

@@ -1,0 +1,159 @@
+//! What the controller asks of the API server, each with a deadline.
+
+use std::time::{Duration, Instant};
+
+use kube::{
+    Api, Client, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    api::{CloudHsmBackup, CloudHsmBackupStatus, FIELD_MANAGER},
+    claims::ObjectKey,
+};
+
+/// A read that justifies an AWS write is asked for and answered within this, and the write is sent within it too: together with the
+/// time to connect that stays below the 5 s after which a read justifies nothing.
+const READ: Duration = Duration::from_secs(2);
+
+const WRITE: Duration = Duration::from_secs(10);
+
+/// A call to the API server that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClusterError {
+    /// It was answered with an error, or not at all.
+    #[error("{verb} of {object} failed: {source}")]
+    Call {
+        /// What was to be done.
+        verb: &'static str,
+        /// With which object.
+        object: ObjectKey,
+        /// Why it failed.
+        source: Box<kube::Error>,
+    },
+    /// It took too long.
+    #[error("{verb} of {object} wasn't answered within {limit:?}")]
+    Deadline {
+        /// What was to be done.
+        verb: &'static str,
+        /// With which object.
+        object: ObjectKey,
+        /// The deadline.
+        limit: Duration,
+    },
+}
+
+/// The API server.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// Through this client.
+    #[must_use]
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;
+    /// `None` when there is no such object.
+    ///
+    /// # Errors
+    ///
+    /// When the API server didn't answer well, or not in time.
+    pub(super) async fn read(&self, key: &ObjectKey) -> Result<Option<(CloudHsmBackup, Instant)>, ClusterError> {
+        let valid_until = Instant::now() + READ;
+        let read = self.api(key).get_opt(&key.name).await_within("GET", key, READ).await?;
+        Ok(read.map(|object| (object, valid_until)))
+    }
+
+    /// Writes the status over whatever stands there, if the object is still the same one (by uid). Returns what is stored.
+    ///
+    /// # Errors
+    ///
+    /// When the API server refused, didn't answer well, or not in time.
+    pub(super) async fn write_status(
+        &self,
+        key: &ObjectKey,
+        object: &CloudHsmBackup,
+        previous: &CloudHsmBackupStatus,
+        next: &CloudHsmBackupStatus,
+    ) -> Result<CloudHsmBackup, ClusterError> {
+        let patch = json!({"metadata": {"uid": object.uid()}, "status": replacing(previous, next)});
+        // A merge patch and not server-side apply: apply leaves what others have put there, and a falsified status shall not stay.
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        self.api(key)
+            .patch_status(&key.name, &params, &Patch::Merge(&patch))
+            .await_within("status PATCH", key, WRITE)
+            .await
+    }
+
+    fn api(&self, key: &ObjectKey) -> Api<CloudHsmBackup> {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+}
+
+/// The merge patch that leaves exactly `next`: what it lacks is set to null.
+fn replacing(previous: &CloudHsmBackupStatus, next: &CloudHsmBackupStatus) -> Value {
+    let fields = |status| serde_json::to_value(status).unwrap_or_default();
+    let mut patch = fields(next);
+    if let (Value::Object(patch), Value::Object(old)) = (&mut patch, fields(previous)) {
+        nulls(patch, &old);
+    }
+    patch
+}
+
+fn nulls(patch: &mut Map<String, Value>, old: &Map<String, Value>) {
+    for (key, value) in old {
+        match (patch.get_mut(key), value) {
+            (None, _) => drop(patch.insert(key.clone(), Value::Null)),
+            (Some(Value::Object(new)), Value::Object(value)) => nulls(new, value),
+            _ => {}
+        }
+    }
+}
+
+trait AwaitWithin<T> {
+    async fn await_within(self, verb: &'static str, key: &ObjectKey, limit: Duration) -> Result<T, ClusterError>;
+}
+
+impl<T, F: Future<Output = Result<T, kube::Error>>> AwaitWithin<T> for F {
+    async fn await_within(self, verb: &'static str, key: &ObjectKey, limit: Duration) -> Result<T, ClusterError> {
+        match tokio::time::timeout(limit, self).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(source)) => Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) }),
+            Err(_) => Err(ClusterError::Deadline { verb, object: key.clone(), limit }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_status_patch_removes_what_is_no_longer_there() {
+        let tags = |pairs: &[(&str, &str)]| {
+            Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>())
+        };
+        let previous = CloudHsmBackupStatus {
+            backup_state: Some("READY".into()),
+            cluster_id: Some("cluster-dygnwhmscg5".into()),
+            tags: tags(&[("team", "payments"), ("old", "yes")]),
+            ..Default::default()
+        };
+        let next = CloudHsmBackupStatus {
+            cluster_id: Some("cluster-dygnwhmscg5".into()),
+            tags: tags(&[("team", "billing")]),
+            ..Default::default()
+        };
+        assert_eq!(
+            replacing(&previous, &next),
+            json!({"backupState": null, "clusterId": "cluster-dygnwhmscg5", "tags": {"team": "billing", "old": null}})
+        );
+    }
+}

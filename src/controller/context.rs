@@ -1,0 +1,202 @@
+//! What all passes share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::channel::mpsc::UnboundedSender;
+use kube::{Client, ResourceExt};
+use tokio::{sync::RwLock, time::Instant};
+
+use super::cluster::{Cluster, ClusterError};
+use crate::{
+    api::{CloudHsmBackup, CloudHsmBackupStatus},
+    backoff,
+    backup::{FailureClass, Region},
+    claims::{Claims, ObjectKey},
+    clock::Clock,
+    decide::Mode,
+    events::Events,
+    intent::Intent,
+    inventory::Inventory,
+    message::Rival,
+    metrics::Metrics,
+};
+
+/// What all passes share.
+pub(super) struct Context {
+    pub(super) cluster: Cluster,
+    pub(super) events: Events,
+    pub(super) inventory: Inventory,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) mode: Mode,
+    pub(super) resync: Duration,
+    started: Instant,
+    default_region: Mutex<Option<Region>>,
+    claims: Mutex<Claims>,
+    local: Mutex<HashMap<ObjectKey, Local>>,
+    wake: UnboundedSender<ObjectKey>,
+    /// Passes hold it for reading. Held for writing until all objects are known, and again to stop.
+    pub(super) gate: RwLock<()>,
+    stopping: AtomicBool,
+}
+
+/// What this process remembers of an object.
+#[derive(Default)]
+struct Local {
+    written: Option<Written>,
+    errors: u32,
+}
+
+/// The last status this process wrote, and as which version of the object it was stored.
+struct Written {
+    uid: Option<String>,
+    resource_version: Option<u64>,
+    status: CloudHsmBackupStatus,
+}
+
+impl Context {
+    /// Starts without knowledge. `wake` takes objects that need a pass because another one changed.
+    #[must_use]
+    pub(super) fn new(
+        client: Client,
+        inventory: Inventory,
+        settings: super::Settings,
+        metrics: Metrics,
+        clock: Clock,
+        wake: UnboundedSender<ObjectKey>,
+    ) -> Self {
+        Self {
+            cluster: Cluster::new(client.clone()),
+            events: Events::new(client),
+            inventory,
+            metrics,
+            clock,
+            mode: settings.mode,
+            resync: settings.resync,
+            started: Instant::now(),
+            default_region: Mutex::new(settings.region),
+            claims: Mutex::default(),
+            local: Mutex::default(),
+            wake,
+            gate: RwLock::new(()),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn default_region(&self) -> Option<Region> {
+        lock(&self.default_region).clone()
+    }
+
+    /// Asks the AWS SDK's chain for the region once more.
+    pub(super) async fn find_default_region(&self) {
+        if let Some(region) = self.inventory.default_region().await {
+            *lock(&self.default_region) = Some(region);
+        }
+    }
+
+    /// Whether the process is older than three resync intervals.
+    pub(super) fn is_old(&self) -> bool {
+        self.started.elapsed() > self.resync * 3
+    }
+
+    /// No pass begins anything new any more.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Takes in what an object asks for, and wakes those that this concerns.
+    pub(super) fn claim(&self, key: &ObjectKey, intent: Option<Intent>) {
+        for other in lock(&self.claims).set(key, intent) {
+            // It fails only when nothing runs any more.
+            let _ = self.wake.unbounded_send(other);
+        }
+    }
+
+    pub(super) fn rival(&self, key: &ObjectKey, intent: &Intent) -> Option<Rival> {
+        lock(&self.claims).rival(key, intent)
+    }
+
+    pub(super) fn known(&self, namespace: Option<&str>) -> Vec<ObjectKey> {
+        lock(&self.claims).objects(namespace)
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        let intent = lock(&self.claims).of(key).cloned();
+        self.claim(key, None);
+        lock(&self.local).remove(key);
+        self.metrics.object_gone(&key.namespace, &key.name);
+        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent
+            && !lock(&self.claims).is_named(&backup_id)
+        {
+            self.inventory.forget(&scope, &backup_id);
+        }
+    }
+
+    /// The object's status: of the cache, or of our own last write where the cache doesn't have that yet.
+    pub(super) fn newest_status(&self, key: &ObjectKey, object: &CloudHsmBackup) -> CloudHsmBackupStatus {
+        let mut local = lock(&self.local);
+        let Some(local) = local.get_mut(key) else { return object.status.clone().unwrap_or_default() };
+        match &local.written {
+            Some(written) if written.uid == object.uid() && written.resource_version > version(object) => {
+                written.status.clone()
+            }
+            _ => {
+                local.written = None;
+                object.status.clone().unwrap_or_default()
+            }
+        }
+    }
+
+    /// Writes a status and remembers it until the cache has it.
+    pub(super) async fn write_status(
+        &self,
+        key: &ObjectKey,
+        object: &CloudHsmBackup,
+        previous: &CloudHsmBackupStatus,
+        next: &CloudHsmBackupStatus,
+    ) -> Result<(), ClusterError> {
+        let stored = self
+            .cluster
+            .write_status(key, object, previous, next)
+            .await
+            .inspect_err(|_| self.metrics.reconcile_error())?;
+        let status = stored.status.clone().unwrap_or_default();
+        let written = Written { uid: stored.uid(), resource_version: version(&stored), status };
+        lock(&self.local).entry(key.clone()).or_default().written = Some(written);
+        Ok(())
+    }
+
+    /// How long to wait after a pass that the API server made fail.
+    pub(super) fn failed(&self, key: &ObjectKey) -> Duration {
+        let mut local = lock(&self.local);
+        let errors = &mut local.entry(key.clone()).or_default().errors;
+        *errors = errors.saturating_add(1);
+        backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync, fastrand::f64())
+    }
+
+    pub(super) fn succeeded(&self, key: &ObjectKey) {
+        if let Some(local) = lock(&self.local).get_mut(key) {
+            local.errors = 0;
+        }
+    }
+}
+
+fn version(object: &CloudHsmBackup) -> Option<u64> {
+    object.resource_version().and_then(|version| version.parse().ok())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,314 @@
+//! What the operator counts, in the names of the documented contract. Cheap to clone; all clones count together.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::{
+    api::{CloudHsmBackupStatus, READY},
+    backup::BackupState,
+};
+
+type Labels = Vec<(&'static str, String)>;
+type Timestamps = Family<Labels, Gauge<f64, AtomicU64>>;
+type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+
+const CONTROLLER: &str = "cloudhsmbackup";
+
+/// From a millisecond to the longest that a call may take.
+const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+
+/// The metrics of the process.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    reconciles: Family<Labels, Counter>,
+    reconcile_errors: Family<Labels, Counter>,
+    reconcile_time: Histograms,
+    aws_requests: Family<Labels, Counter>,
+    aws_request_duration: Histograms,
+    aws_writes: Family<Labels, Counter>,
+    drift: Family<Labels, Counter>,
+    state: Family<Labels, Gauge>,
+    ready: Family<Labels, Gauge>,
+    permanent_deletion: Timestamps,
+    objects: Mutex<HashMap<(String, String), Shown>>,
+}
+
+/// The label sets under which an object's series stand, to take them away again.
+#[derive(Clone, PartialEq)]
+struct Shown {
+    state: Option<Labels>,
+    ready: Option<Labels>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+impl Metrics {
+    /// Metrics that start from zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut inner = Inner {
+            registry: Registry::default(),
+            reconciles: Family::default(),
+            reconcile_errors: Family::default(),
+            reconcile_time: Family::new_with_constructor(histogram),
+            aws_requests: Family::default(),
+            aws_request_duration: Family::new_with_constructor(histogram),
+            aws_writes: Family::default(),
+            drift: Family::default(),
+            state: Family::default(),
+            ready: Family::default(),
+            permanent_deletion: Family::default(),
+            objects: Mutex::default(),
+        };
+        inner.register();
+        for result in ["success", "error", "requeue_after", "requeue"] {
+            drop(inner.reconciles.get_or_create(&vec![controller(), ("result", result.into())]));
+        }
+        drop(inner.reconcile_errors.get_or_create(&vec![controller()]));
+        Self(Arc::new(inner))
+    }
+
+    /// Counts a pass over one object and how long it took.
+    pub fn reconciled(&self, result: &'static str, took: Duration) {
+        self.0.reconciles.get_or_create(&vec![controller(), ("result", result.into())]).inc();
+        self.0.reconcile_time.get_or_create(&vec![controller()]).observe(took.as_secs_f64());
+    }
+
+    /// Counts a failed call to AWS or to the API server.
+    pub fn reconcile_error(&self) {
+        self.0.reconcile_errors.get_or_create(&vec![controller()]).inc();
+    }
+
+    /// Counts a request to AWS: `outcome` is `success` or `error`, `code` AWS's error code, empty on success.
+    pub fn aws_request(&self, operation: &'static str, outcome: &'static str, code: &str, took: Duration) {
+        let operation = ("operation", operation.to_owned());
+        let labels = vec![operation.clone(), ("outcome", outcome.into()), ("code", code.to_owned())];
+        self.0.aws_requests.get_or_create(&labels).inc();
+        self.0.aws_request_duration.get_or_create(&vec![operation]).observe(took.as_secs_f64());
+    }
+
+    /// Counts a write that AWS accepted.
+    pub fn aws_write(&self, operation: &'static str) {
+        self.0.aws_writes.get_or_create(&vec![("operation", operation.into())]).inc();
+    }
+
+    /// Counts a move of AWS away from what an object declares, by the state AWS shows now.
+    pub fn drift(&self, state: &BackupState) {
+        self.0.drift.get_or_create(&vec![("backup_state", state.as_str().into())]).inc();
+    }
+
+    /// Sets an object's series to what its status says.
+    pub fn object(&self, namespace: &str, name: &str, status: &CloudHsmBackupStatus) {
+        let object: Labels = vec![("namespace", namespace.into()), ("name", name.into())];
+        let with = |more: Labels| object.iter().cloned().chain(more).collect::<Labels>();
+        let shown = Shown {
+            state: status.backup_state.as_ref().map(|state| with(vec![("backup_state", state.clone())])),
+            ready: status
+                .condition(READY)
+                .map(|ready| with(vec![("status", ready.status.clone()), ("reason", ready.reason.clone())])),
+        };
+        let pending = status.backup_state.as_deref() == Some(BackupState::PendingDeletion.as_str());
+        match status.delete_timestamp.as_ref().filter(|_| pending) {
+            Some(end) => {
+                self.0.permanent_deletion.get_or_create(&object).set(end.0.as_second() as f64);
+            }
+            None => {
+                self.0.permanent_deletion.remove(&object);
+            }
+        }
+        let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = objects.insert((namespace.into(), name.into()), shown.clone());
+        if before.as_ref() != Some(&shown) {
+            self.0.forget(before);
+            if let Some(labels) = &shown.state {
+                self.0.state.get_or_create(labels).set(1);
+            }
+            if let Some(labels) = &shown.ready {
+                self.0.ready.get_or_create(labels).set(1);
+            }
+        }
+    }
+
+    /// Takes an object's series away.
+    pub fn object_gone(&self, namespace: &str, name: &str) {
+        self.0.permanent_deletion.remove(&vec![("namespace", namespace.into()), ("name", name.into())]);
+        let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.forget(objects.remove(&(namespace.to_owned(), name.to_owned())));
+    }
+
+    /// All of them, in the OpenMetrics text format.
+    ///
+    /// # Errors
+    ///
+    /// Only what the formatter reports.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+impl Inner {
+    fn forget(&self, shown: Option<Shown>) {
+        let Some(Shown { state, ready }) = shown else { return };
+        if let Some(labels) = &state {
+            self.state.remove(labels);
+        }
+        if let Some(labels) = &ready {
+            self.ready.remove(labels);
+        }
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let controller = registry.sub_registry_with_prefix("controller_runtime");
+        controller.register("reconcile", "Passes over objects, by result", self.reconciles.clone());
+        controller.register(
+            "reconcile_errors",
+            "Failed calls to AWS and the API server",
+            self.reconcile_errors.clone(),
+        );
+        controller.register(
+            "reconcile_time_seconds",
+            "How long a pass over an object took",
+            self.reconcile_time.clone(),
+        );
+
+        let ours = registry.sub_registry_with_prefix("cloudhsm_backup");
+        ours.register(
+            "aws_requests",
+            "Requests to AWS, by operation, outcome and error code",
+            self.aws_requests.clone(),
+        );
+        ours.register(
+            "aws_request_duration_seconds",
+            "How long requests to AWS took",
+            self.aws_request_duration.clone(),
+        );
+        ours.register("aws_writes", "Changes that AWS accepted, by operation", self.aws_writes.clone());
+        ours.register("drift", "Moves of AWS away from what is declared, by the state moved to", self.drift.clone());
+        ours.register("state", "1 for the state of each object's backup, in AWS's own word", self.state.clone());
+        ours.register("ready", "1 for the condition Ready of each object", self.ready.clone());
+        ours.register(
+            "permanent_deletion_timestamp_seconds",
+            "When AWS deletes the backup of an object for good, in seconds since the epoch",
+            self.permanent_deletion.clone(),
+        );
+        let build = Family::<Labels, Gauge>::default();
+        build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
+        ours.register("build_info", "1 for the version of the operator", build);
+    }
+}
+
+fn controller() -> (&'static str, String) {
+    ("controller", CONTROLLER.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{
+        apimachinery::pkg::apis::meta::v1::{Condition, Time},
+        jiff::Timestamp,
+    };
+
+    use super::*;
+
+    fn status(state: Option<&str>, reason: &str, deletes_at: Option<i64>) -> CloudHsmBackupStatus {
+        let time = |second| Time(Timestamp::from_second(second).unwrap());
+        CloudHsmBackupStatus {
+            backup_state: state.map(str::to_owned),
+            delete_timestamp: deletes_at.map(time),
+            conditions: vec![Condition {
+                type_: READY.into(),
+                status: "True".into(),
+                reason: reason.into(),
+                message: String::new(),
+                observed_generation: None,
+                last_transition_time: time(0),
+            }],
+            ..Default::default()
+        }
+    }
+
+    fn series(metrics: &Metrics, name: &str) -> Vec<String> {
+        let text = metrics.render().unwrap();
+        text.lines().filter(|line| !line.starts_with('#') && line.starts_with(name)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_object_has_one_series_per_metric_and_none_once_it_is_gone() {
+        let metrics = Metrics::new();
+        metrics.object("hsm", "a", &status(Some("READY"), "Available", None));
+        metrics.object("hsm", "a", &status(Some("PENDING_DELETION"), "PendingDeletion", Some(1_000)));
+        let of_object = |name: &str| series(&metrics, &format!("cloudhsm_backup_{name}"));
+        assert_eq!(
+            of_object("state"),
+            [r#"cloudhsm_backup_state{namespace="hsm",name="a",backup_state="PENDING_DELETION"} 1"#]
+        );
+        assert_eq!(
+            of_object("ready"),
+            [r#"cloudhsm_backup_ready{namespace="hsm",name="a",status="True",reason="PendingDeletion"} 1"#]
+        );
+        assert_eq!(
+            of_object("permanent_deletion"),
+            [r#"cloudhsm_backup_permanent_deletion_timestamp_seconds{namespace="hsm",name="a"} 1000.0"#]
+        );
+
+        metrics.object("hsm", "a", &status(None, "BackupNotFound", Some(1_000)));
+        assert_eq!((of_object("state"), of_object("permanent_deletion")), (vec![], vec![]));
+
+        metrics.object_gone("hsm", "a");
+        assert_eq!(of_object("ready"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn requests_and_writes_are_counted_under_the_documented_names() {
+        let metrics = Metrics::new();
+        metrics.aws_request("DeleteBackup", "error", "ThrottlingException", Duration::from_millis(3));
+        metrics.aws_request("DeleteBackup", "success", "", Duration::from_millis(3));
+        metrics.aws_write("DeleteBackup");
+        metrics.drift(&BackupState::PendingDeletion);
+        metrics.reconcile_error();
+        metrics.reconciled("success", Duration::from_millis(1));
+        for line in [
+            r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="error",code="ThrottlingException"} 1"#,
+            r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="success",code=""} 1"#,
+            r#"cloudhsm_backup_aws_request_duration_seconds_count{operation="DeleteBackup"} 2"#,
+            r#"cloudhsm_backup_aws_writes_total{operation="DeleteBackup"} 1"#,
+            r#"cloudhsm_backup_drift_total{backup_state="PENDING_DELETION"} 1"#,
+            r#"controller_runtime_reconcile_total{controller="cloudhsmbackup",result="success"} 1"#,
+            r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 1"#,
+            r#"controller_runtime_reconcile_time_seconds_count{controller="cloudhsmbackup"} 1"#,
+        ] {
+            assert_eq!(series(&metrics, line.split_once('}').unwrap().0).len(), 1, "{line}");
+            assert!(metrics.render().unwrap().contains(line), "{line} in {}", metrics.render().unwrap());
+        }
+    }
+}
