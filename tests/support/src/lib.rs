@@ -1,0 +1,21 @@
+//! What tests of the operator stand on: a real control plane, the operator as a process, and waiting without sleeps.
+//!
+//! A failure in here ends the test with a message that says what was done and what came back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "test support: a failure must end the test with its message"
+)]
+
+mod access;
+mod control_plane;
+mod process;
+mod supervisor;
+mod wait;
+
+pub use access::{Grant, rule};
+pub use control_plane::ControlPlane;
+pub use process::{Operator, OperatorBuilder};
+pub use wait::{DEADLINE, consistently, eventually};
