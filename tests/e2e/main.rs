@@ -1,0 +1,6 @@
+//! The operator's binary on a real control plane, with the emulator as AWS. One process, so that all tests share a control plane.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod main_job;
+mod world;
