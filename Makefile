@@ -62,5 +62,5 @@ venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator
 
 $(TARGET)/tools/bin/cargo-deny: Makefile
 	@echo "installing cargo-deny $(CARGO_DENY), which checks licences and banned crates: some minutes on two cores, once"
-	@cargo install --quiet --locked cargo-deny --version $(CARGO_DENY) --root $(TARGET)/tools --no-default-features
+	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY) --root $(TARGET)/tools --no-default-features
 	@touch $@

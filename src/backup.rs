@@ -237,6 +237,28 @@ impl Backup {
         }
     }
 
+    /// The answer to a write, with what it leaves out filled in from what was shown before: an answer needn't be as full as a look.
+    #[must_use]
+    pub fn filled_from(self, before: &Self) -> Self {
+        Self {
+            arn: self.arn.or_else(|| before.arn.clone()),
+            cluster_id: self.cluster_id.or_else(|| before.cluster_id.clone()),
+            create_timestamp: self.create_timestamp.or(before.create_timestamp),
+            copy_timestamp: self.copy_timestamp.or(before.copy_timestamp),
+            never_expires: self.never_expires.or(before.never_expires),
+            source_region: self.source_region.or_else(|| before.source_region.clone()),
+            source_backup: self.source_backup.or_else(|| before.source_backup.clone()),
+            source_cluster: self.source_cluster.or_else(|| before.source_cluster.clone()),
+            hsm_type: self.hsm_type.or_else(|| before.hsm_type.clone()),
+            mode: self.mode.or_else(|| before.mode.clone()),
+            tags: if self.tags.is_empty() { before.tags.clone() } else { self.tags },
+            // The write may just have changed these.
+            id: self.id,
+            state: self.state,
+            delete_timestamp: self.delete_timestamp,
+        }
+    }
+
     /// The account that owns it, as its ARN says.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
@@ -349,6 +371,22 @@ mod tests {
     fn any_other_backup_id_is_refused_and_the_error_shows_the_pattern(#[case] text: &str) {
         let error = text.parse::<BackupId>().unwrap_err().to_string();
         assert!(error.contains(BACKUP_ID_PATTERN), "{error}");
+    }
+
+    #[test]
+    fn an_answer_is_filled_in_but_for_what_the_write_may_have_changed() {
+        let id: BackupId = "backup-ro5c4er4aac".parse().unwrap();
+        let mut before = Backup::new(id.clone(), BackupState::PendingDeletion);
+        before.arn = Some("arn".into());
+        before.delete_timestamp = Timestamp::from_second(7).ok();
+        before.tags.insert("team".into(), "payments".into());
+        let mut answer = Backup::new(id, BackupState::Ready);
+        answer.never_expires = Some(true);
+
+        let filled = answer.filled_from(&before);
+        assert_eq!((filled.arn.as_deref(), filled.tags.len()), (Some("arn"), 1));
+        assert_eq!((filled.state, filled.delete_timestamp), (BackupState::Ready, None));
+        assert_eq!(filled.never_expires, Some(true));
     }
 
     #[rstest]

@@ -230,8 +230,8 @@ fn conflict(about: &About<'_>) -> String {
 pub fn retention(status: &CloudHsmBackupStatus) -> Option<String> {
     let end = status.unrequested_delete_timestamp.as_ref()?;
     Some(format!(
-        "it was marked for deletion at {} though this object declares it Present: if the cluster's backup retention did that, \
-         retention will take it again; set neverExpires to true to exempt it",
+        "it was PENDING_DELETION (deleteTimestamp {}) though this object declares it Present: if the cluster's backup retention \
+         did that, retention will take it again; set neverExpires to true to exempt it",
         seconds(end.0)
     ))
 }

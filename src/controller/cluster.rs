@@ -44,6 +44,13 @@ pub(super) enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// Whether the object isn't there any more, or is another one of the same name: the watch will tell the rest.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if [404, 409].contains(&status.code)))
+    }
+}
+
 /// The API server.
 #[derive(Clone)]
 pub(super) struct Cluster {

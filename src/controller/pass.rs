@@ -213,6 +213,7 @@ impl<'a> Pass<'a> {
     /// AWS accepted a write: say so at once, whatever becomes of the status.
     async fn written(&mut self, scope: &Scope, call: Call, observation: &Observation, request_id: Option<&str>) {
         self.context.metrics.aws_write(call.operation());
+        self.context.wake_sharing(&self.key);
         let place = self.place(scope, self.account(scope, observation).await);
         let after = status::mirror(&self.mirrored, &self.intent, observation);
         let note = message::written(call, &place, &after, request_id);
@@ -272,6 +273,7 @@ impl<'a> Pass<'a> {
     ) -> Result<Duration, ClusterError> {
         tracing::debug!(object = %self.key, error = %failure, "a look at AWS failed");
         let Showing::Ready(ready) = status::showing(&self.previous, asked, held.has_looked(), held.is_stale()) else {
+            self.context.metrics.object(&self.key.namespace, &self.key.name, &self.previous);
             return Ok(held.next());
         };
         if self.mirrored.region.is_none() {
