@@ -13,9 +13,9 @@ use crate::{
     claims::ObjectKey,
 };
 
-/// A read that justifies an AWS write is asked for and answered within this, and the write is sent within it too: together with the
-/// time to connect that stays below the 5 s after which a read justifies nothing.
-const READ: Duration = Duration::from_secs(2);
+/// A read that justifies an AWS write is asked for and answered within this, and the write leaves within it too, connection and all:
+/// below the 5 s after which a read justifies nothing.
+const READ: Duration = Duration::from_secs(4);
 
 const WRITE: Duration = Duration::from_secs(10);
 
