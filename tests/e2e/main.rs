@@ -4,5 +4,8 @@
 
 mod decision_table;
 mod main_job;
+mod places;
 mod probes;
+mod restore_window;
+mod retention;
 mod world;

@@ -99,3 +99,12 @@ pub(crate) async fn series(operator: &Operator, name: &str) -> Vec<String> {
     let (_, text) = operator.http_get("/metrics").await.unwrap();
     text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
 }
+
+/// Waits until an operator has had that many objects in its hands.
+pub(crate) async fn serves(operator: &Operator, objects: usize) {
+    eventually("all objects are served", DEADLINE, async || {
+        let served = series(operator, "cloudhsm_backup_ready{").await;
+        if served.len() == objects { Ok(()) } else { Err(format!("{served:?}")) }
+    })
+    .await;
+}
