@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod conflicts;
 mod decision_table;
+mod drift;
+mod history;
 mod main_job;
 mod places;
 mod probes;
