@@ -11,4 +11,5 @@ mod places;
 mod probes;
 mod restore_window;
 mod retention;
+mod status_rules;
 mod world;
