@@ -5,6 +5,7 @@
 mod conflicts;
 mod decision_table;
 mod drift;
+mod falsified;
 mod history;
 mod main_job;
 mod places;

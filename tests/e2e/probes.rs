@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use cloudhsm_backup_operator::api::{CloudHsmBackup, REQUESTED_AT};
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use test_support::{DEADLINE, Operator, eventually};
 
@@ -77,11 +80,20 @@ impl World {
         self.events(name).await.iter().filter(|event| event.1 == reason).count()
     }
 
-    /// The object as it is stored: also one that the operator's types can't read.
-    pub(crate) async fn raw(&self, name: &str) -> Value {
+    /// The objects without the operator's types, which can't read all that may be stored.
+    pub(crate) fn raw_api(&self) -> Api<DynamicObject> {
         let resource = ApiResource::erase::<CloudHsmBackup>(&());
-        let api = kube::Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.namespace, &resource);
-        serde_json::to_value(api.get(name).await.unwrap()).unwrap()
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// The object as it is stored.
+    pub(crate) async fn raw(&self, name: &str) -> Value {
+        serde_json::to_value(self.raw_api().get(name).await.unwrap()).unwrap()
+    }
+
+    /// Changes the spec of an object that the operator's types may not be able to read.
+    pub(crate) async fn edit_raw(&self, name: &str, spec: Value) {
+        self.raw_api().patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.unwrap();
     }
 
     /// Overwrites a part of the status, as somebody who may.
