@@ -97,10 +97,13 @@ pub fn decided(decision: &Decision, about: &About<'_>) -> String {
             None => format!("{place} is READY, as declared; nothing to do"),
         },
         Reason::Creating => format!("AWS is still making {place}; wait until it is READY"),
-        Reason::Restoring => match retention(about.status) {
-            Some(warning) => format!("restoring {place}, {window}; wait until AWS shows it READY; {warning}"),
-            None => format!("restoring {place}, {window}; wait until AWS shows it READY"),
-        },
+        Reason::Restoring => {
+            let end = backup.and_then(|backup| backup.delete_timestamp);
+            let end =
+                end.map(|end| format!(", which AWS would delete for good at {}", seconds(end))).unwrap_or_default();
+            let warning = retention(about.status).map(|warning| format!("; {warning}")).unwrap_or_default();
+            format!("restoring {place}{end}; wait until AWS shows it READY{warning}")
+        }
         Reason::Updating => {
             let wanted = about.intent.never_expires.unwrap_or_default();
             format!("setting NeverExpires of {place} to {wanted}; wait until AWS shows it")
@@ -212,7 +215,9 @@ fn not_found(about: &About<'_>) -> String {
 
 fn conflict(about: &About<'_>) -> String {
     let place = about.place;
-    let Some(rival) = about.rival else { return format!("another object says otherwise about {place}") };
+    let Some(rival) = about.rival else {
+        return format!("another object says otherwise about {place}; make them agree, or suspend or remove one");
+    };
     let say = |intent: &Intent| match intent.never_expires {
         Some(value) if rival.intent.desired == about.intent.desired => format!("neverExpires: {value}"),
         _ => format!("desiredState: {}", intent.desired.as_str()),
@@ -227,13 +232,11 @@ fn conflict(about: &About<'_>) -> String {
 
 /// The warning that AWS's retention will take the backup again, where it seems to have taken it and nothing exempts it.
 #[must_use]
-pub fn retention(status: &CloudHsmBackupStatus) -> Option<String> {
-    let end = status.unrequested_delete_timestamp.as_ref()?;
-    Some(format!(
-        "it was marked for deletion at {} though this object declares it Present: if the cluster's backup retention did that, \
+pub fn retention(status: &CloudHsmBackupStatus) -> Option<&'static str> {
+    (status.unrequested_deletion == Some(true)).then_some(
+        "AWS had it PENDING_DELETION although this object declares it Present: if the cluster's backup retention did that, \
          retention will take it again; set neverExpires to true to exempt it",
-        seconds(end.0)
-    ))
+    )
 }
 
 /// The message for a call that failed.
@@ -269,22 +272,40 @@ pub fn failed(failure: &Failure, place: &Place) -> String {
     }
 }
 
-/// What an event about an accepted write says.
+/// How a write that took effect was answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// AWS accepted it, under this request id.
+    Accepted(Option<&'a str>),
+    /// It failed as far as the answer goes, yet AWS shows its effect.
+    Lost(&'a Failure),
+}
+
+/// What an event about a write that took effect says.
 #[must_use]
-pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, request_id: Option<&str>) -> String {
-    let request = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
-    let did = match call {
-        Call::DeleteBackup => {
-            let window = Window(status.delete_timestamp.as_ref().map(|time| time.0));
-            format!("DeleteBackup accepted for {place}: {window}; set desiredState to Present to restore it")
-        }
-        Call::RestoreBackup => match retention(status) {
-            Some(warning) => format!("RestoreBackup accepted for {place}; {warning}"),
-            None => format!("RestoreBackup accepted for {place}"),
-        },
-        Call::ModifyBackupAttributes { never_expires } => {
-            format!("ModifyBackupAttributes accepted for {place}: NeverExpires is {never_expires}")
+pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome: &Outcome<'_>) -> String {
+    let operation = call.operation();
+    let (how, request_id) = match outcome {
+        Outcome::Accepted(id) => (format!("{operation} accepted for {place}"), *id),
+        Outcome::Lost(failure) => {
+            let why = failure.code.as_deref().unwrap_or(&failure.text);
+            (
+                format!("{operation} took effect on {place}, though its answer failed ({why})"),
+                failure.request_id.as_deref(),
+            )
         }
     };
-    format!("{did}; {request}")
+    let what = match call {
+        Call::DeleteBackup => {
+            let window = Window(status.delete_timestamp.as_ref().map(|time| time.0));
+            format!(": {window}; set desiredState to Present to restore it")
+        }
+        Call::RestoreBackup => retention(status).map(|warning| format!("; {warning}")).unwrap_or_default(),
+        Call::ModifyBackupAttributes { never_expires } => format!(": NeverExpires is {never_expires}"),
+    };
+    let request_id = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
+    format!("{how}{what}; {request_id}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! The custom resource `CloudHsmBackup`: what users write and read. Its doc comments are what `kubectl explain` shows.
 
-// The derives below generate `pub` items that rustc takes for unreachable.
-#![allow(unreachable_pub)]
+// The derives below generate items that rustc takes for unreachable, or unread.
+#![allow(unreachable_pub, dead_code)]
 
 mod crd;
 mod reason;
+mod stored;
 
 pub use crd::crds;
 pub use reason::{Progress, Reason};
@@ -134,7 +135,7 @@ impl DesiredState {
 ///
 /// When AWS no longer shows the backup, only `backupState` goes; the other fields stay, as memory of what was last seen.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct CloudHsmBackupStatus {
     /// The generation of the object that this status speaks of; -1 before the operator has seen the object.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,15 +207,19 @@ pub struct CloudHsmBackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_requested_at: Option<String>,
 
-    /// The deleteTimestamp of the last deletion that this object didn't ask for, while it declares `Present` and nothing exempts the
-    /// backup from retention. Memory for the warning that retention will take the backup again.
+    /// `true` when AWS had the backup PENDING_DELETION though this object declared `Present`, and nothing exempts it from
+    /// retention. Memory for the warning that retention will take the backup again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unrequested_delete_timestamp: Option<Time>,
+    pub unrequested_deletion: Option<bool>,
 
     /// `Ready` is always there once the operator has seen the object; `Reconciling` and `Stalled` only while they are True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+
+    /// Whether the stored status held a value that can't be read. It was left out here, and is to be written over.
+    #[serde(skip)]
+    pub unreadable: bool,
 }
 
 impl CloudHsmBackupStatus {

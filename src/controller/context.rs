@@ -50,13 +50,23 @@ pub(super) struct Context {
 /// What this process remembers of an object.
 #[derive(Default)]
 struct Local {
+    uid: Option<String>,
+    concluded: Option<CloudHsmBackupStatus>,
     written: Option<Written>,
     errors: u32,
 }
 
+impl Local {
+    /// Another object of the same name has nothing to do with what was remembered.
+    fn belongs_to(&mut self, uid: Option<&str>) {
+        if self.uid.as_deref() != uid {
+            *self = Self { uid: uid.map(str::to_owned), ..Self::default() };
+        }
+    }
+}
+
 /// The last status this process wrote, and as which version of the object it was stored.
 struct Written {
-    uid: Option<String>,
     resource_version: Option<u64>,
     status: CloudHsmBackupStatus,
 }
@@ -115,11 +125,28 @@ impl Context {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Takes in what an object asks for, and wakes those that this concerns.
+    /// Takes in what the watch says an object asks for, and wakes those that this concerns.
     pub(super) fn claim(&self, key: &ObjectKey, intent: Option<Intent>) {
-        for other in lock(&self.claims).set(key, intent) {
+        let affected = lock(&self.claims).set(key, intent);
+        self.wake(affected);
+    }
+
+    /// The same as a pass reads it.
+    pub(super) fn refresh_claim(&self, key: &ObjectKey, intent: &Intent) {
+        let affected = lock(&self.claims).refresh(key, intent);
+        self.wake(affected);
+    }
+
+    /// Wakes the other objects that name the same backup: what AWS shows of it has just changed.
+    pub(super) fn wake_sharing(&self, key: &ObjectKey) {
+        let sharing = lock(&self.claims).sharing(key);
+        self.wake(sharing);
+    }
+
+    fn wake(&self, objects: Vec<ObjectKey>) {
+        for object in objects {
             // It fails only when nothing runs any more.
-            let _ = self.wake.unbounded_send(other);
+            let _ = self.wake.unbounded_send(object);
         }
     }
 
@@ -133,30 +160,48 @@ impl Context {
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
-        let intent = lock(&self.claims).of(key).cloned();
-        self.claim(key, None);
-        lock(&self.local).remove(key);
-        self.metrics.object_gone(&key.namespace, &key.name);
-        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent
-            && !lock(&self.claims).is_named(&backup_id)
-        {
+        let (intent, affected) = {
+            let mut claims = lock(&self.claims);
+            let intent = claims.of(key).cloned();
+            let affected = claims.set(key, None);
+            lock(&self.local).remove(key);
+            self.metrics.object_gone(&key.namespace, &key.name);
+            (intent.filter(|intent| !claims.is_named(&intent.backup_id)), affected)
+        };
+        self.wake(affected);
+        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent {
             self.inventory.forget(&scope, &backup_id);
         }
     }
 
-    /// The object's status: of the cache, or of our own last write where the cache doesn't have that yet.
-    pub(super) fn newest_status(&self, key: &ObjectKey, object: &CloudHsmBackup) -> CloudHsmBackupStatus {
+    /// The object's status as it is stored: of the cache, or of our own last write where the cache doesn't have that yet. And the
+    /// one this process concluded last: while the process lives its own word is its memory, and nobody else's.
+    pub(super) fn statuses(
+        &self,
+        key: &ObjectKey,
+        object: &CloudHsmBackup,
+    ) -> (CloudHsmBackupStatus, Option<CloudHsmBackupStatus>) {
+        let cached = || object.status.clone().unwrap_or_default();
         let mut local = lock(&self.local);
-        let Some(local) = local.get_mut(key) else { return object.status.clone().unwrap_or_default() };
-        match &local.written {
-            Some(written) if written.uid == object.uid() && written.resource_version > version(object) => {
-                written.status.clone()
-            }
-            _ => {
-                local.written = None;
-                object.status.clone().unwrap_or_default()
-            }
+        let Some(local) = local.get_mut(key) else { return (cached(), None) };
+        local.belongs_to(object.uid().as_deref());
+        local.written.take_if(|written| written.resource_version <= version(object));
+        let stored = local.written.as_ref().map_or_else(cached, |written| written.status.clone());
+        (stored, local.concluded.clone())
+    }
+
+    /// Remembers what is written, or stood there already, and shows it in the metrics; but nothing of an object that went meanwhile.
+    pub(super) fn conclude(&self, key: &ObjectKey, uid: &str, status: CloudHsmBackupStatus) {
+        // Held to the end, so that the watch takes the object away before or after this, not in between.
+        let claims = lock(&self.claims);
+        if !claims.is_known(key, uid) {
+            return;
         }
+        self.metrics.object(&key.namespace, &key.name, &status);
+        let mut local = lock(&self.local);
+        let local = local.entry(key.clone()).or_default();
+        local.belongs_to(Some(uid));
+        local.concluded = Some(status);
     }
 
     /// Writes a status and remembers it until the cache has it.
@@ -167,14 +212,20 @@ impl Context {
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
     ) -> Result<(), ClusterError> {
-        let stored = self
-            .cluster
-            .write_status(key, object, previous, next)
-            .await
-            .inspect_err(|_| self.metrics.reconcile_error())?;
+        let stored = match self.cluster.write_status(key, object, previous, next).await {
+            Ok(stored) => stored,
+            Err(error) if error.is_gone() => return Ok(()),
+            Err(error) => {
+                self.metrics.reconcile_error();
+                return Err(error);
+            }
+        };
         let status = stored.status.clone().unwrap_or_default();
-        let written = Written { uid: stored.uid(), resource_version: version(&stored), status };
-        lock(&self.local).entry(key.clone()).or_default().written = Some(written);
+        let written = Written { resource_version: version(&stored), status };
+        let mut local = lock(&self.local);
+        let local = local.entry(key.clone()).or_default();
+        local.belongs_to(stored.uid().as_deref());
+        local.written = Some(written);
         Ok(())
     }
 
