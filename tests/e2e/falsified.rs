@@ -5,7 +5,7 @@ use test_support::{DEADLINE, eventually};
 
 use crate::{
     probes::{id, ready_and_message},
-    world::World,
+    world::{World, ready_condition},
 };
 
 /// Values for the status, as far as the API server takes them: those it refuses do no harm.
@@ -78,7 +78,7 @@ async fn what_the_api_server_takes_for_a_status_does_not_cost_an_object_its_serv
     })
     .await;
     for number in taken {
-        world.reason(&name(number), "PendingDeletion").await;
+        world.until(&name(number), "Ready is", |object| ready_condition(object).reason == "PendingDeletion").await;
     }
 }
 

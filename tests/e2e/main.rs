@@ -15,4 +15,5 @@ mod probes;
 mod restore_window;
 mod retention;
 mod status_rules;
+mod stored;
 mod world;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use test_support::{DEADLINE, eventually};
 
 use crate::{
+    history::History,
     probes::{AT_ONCE, SLOW, id, ready_and_message, series, serves},
     world::{World, ready, ready_condition},
 };
@@ -227,6 +228,24 @@ async fn nothing_is_written_while_nothing_happens_and_after_a_restart() {
     let operator = world.started().await;
     serves(&operator, names.len()).await;
     assert_eq!(look().await, before, "after a crash");
+}
+
+#[tokio::test]
+async fn a_flip_that_goes_well_costs_one_write_of_the_status() {
+    let (world, _operator) = settled("one-write").await;
+    let history = History::record(&world, "settled").await;
+    for (edits, (desired, reason)) in [("Deleted", "PendingDeletion"), ("Present", "Available")].into_iter().enumerate()
+    {
+        world.edit("settled", json!({"desiredState": desired})).await;
+        world.reason("settled", reason).await;
+        // The write has shown, and nobody writes again for that.
+        world.more_looks(2).await;
+        eventually("the edit and one status are recorded", DEADLINE, async || match history.objects().len() {
+            count if count == 1 + 2 * (edits + 1) => Ok(()),
+            count => Err(format!("{count} versions")),
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
