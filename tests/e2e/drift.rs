@@ -6,7 +6,7 @@ use test_support::eventually;
 
 use crate::{
     history::History,
-    probes::{AT_ONCE, id, progress, ready_and_message, series},
+    probes::{AT_ONCE, id, progress, ready_and_message, series, serves},
     world::{RESYNC, World, ready, ready_condition},
 };
 
@@ -186,6 +186,53 @@ async fn while_aws_does_not_show_a_write_yet_there_is_no_second_write_no_drift_a
     for (name, ..) in &cases {
         assert_eq!(world.events_with(name, "DriftDetected").await, 0, "{name}");
     }
+    let once = [
+        ("unwanted", "DeleteRequested"),
+        ("kept", "RestoreRequested"),
+        ("kept", "BackupRestored"),
+        ("managed", "RetentionChanged"),
+    ];
+    for (name, reason) in once {
+        assert_eq!(world.events_with(name, reason).await, 1, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_object_had_done_is_no_drift_to_another_that_is_suspended() {
+    let world = World::new("drift-of-another").await;
+    world.backup(&id(0), "READY", json!({}));
+    let operator = world.started().await;
+    world.declare("watching", &id(0), "Present", json!({"suspend": true})).await;
+    world.reason("watching", "Available").await;
+    world.declare("acting", &id(0), "Deleted", json!({})).await;
+    world.reason("acting", "PendingDeletion").await;
+    world.reason("watching", "Suspended").await;
+    world.look_again("watching").await;
+    assert_eq!(world.events_with("watching", "DriftDetected").await, 0);
+    assert_eq!(series(&operator, "cloudhsm_backup_drift_total").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_restart_while_aws_lags_sends_no_second_write_that_aws_accepts_and_ends_well() {
+    let world = World::new("lag-restart").await;
+    world.backup(&id(0), "READY", json!({}));
+    world.emulator.behaviour(json!({"describe_lag_seconds": LAG})).unwrap();
+    let operator = world.started().await;
+    world.declare("unwanted", &id(0), "Deleted", json!({})).await;
+    world.reason("unwanted", "PendingDeletion").await;
+    operator.kill();
+    let operator = world.started().await;
+    serves(&operator, 1).await;
+    world.more_looks(1).await;
+    world.emulator.advance(LAG + 1.0).unwrap();
+    world.look_again("unwanted").await;
+    world.reason("unwanted", "PendingDeletion").await;
+    let accepted = world
+        .emulator
+        .requests(0)
+        .into_iter()
+        .filter(|request| request["op"] == "DeleteBackup" && request["code"] == Value::Null);
+    assert_eq!(accepted.count(), 1);
 }
 
 #[tokio::test]

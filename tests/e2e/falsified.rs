@@ -127,3 +127,23 @@ async fn the_memory_of_a_backup_that_is_gone_outlives_a_wiped_status() {
     world.look_again("wiped").await;
     world.reason("wiped", "Deleted").await;
 }
+
+#[tokio::test]
+async fn a_new_object_of_the_same_name_remembers_nothing_of_the_old_one() {
+    let world = World::new("same-name").await;
+    world.backup(&id(0), "DELETED", json!({"DeleteTimestamp": world.emulator.now() - 60.0}));
+    let _operator = world.started().await;
+    world.declare("again", &id(0), "Deleted", json!({})).await;
+    world.reason("again", "Deleted").await;
+    world.emulator.delete_backup(&id(0)).unwrap();
+    world.look_again("again").await;
+    world.reason("again", "Deleted").await;
+    // As one operation, so that the operator may well see only the new one.
+    let object = json!({"apiVersion": "cloudhsm.dev/v1alpha1", "kind": "CloudHsmBackup", "metadata": {"name": "again"},
+        "spec": {"backupId": id(0), "desiredState": "Deleted"}});
+    let output = world.kubectl_with_input(&["replace", "--force", "-f", "-"], &object.to_string()).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let object = world.reason("again", "BackupNotFound").await;
+    let status = object.status.unwrap();
+    assert_eq!((status.delete_timestamp, status.backup_arn), (None, None));
+}
