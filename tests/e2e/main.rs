@@ -10,6 +10,7 @@ mod history;
 mod kubectl;
 mod main_job;
 mod manifests;
+mod object_series;
 mod places;
 mod probes;
 mod restore_window;
