@@ -5,7 +5,7 @@ use test_support::{DEADLINE, consistently, eventually};
 
 use crate::{
     history::History,
-    probes::{AT_ONCE, SLOW, id, ready_and_message, series, serves},
+    probes::{AT_ONCE, SLOW, id, ready_and_message, serves},
     world::{RESYNC, World, ready, ready_condition},
 };
 
