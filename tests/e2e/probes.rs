@@ -1,6 +1,9 @@
 //! What tests of the contract ask of a [`World`] beyond its everyday use.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use cloudhsm_backup_operator::api::{CloudHsmBackup, REQUESTED_AT};
 use kube::{
@@ -46,7 +49,8 @@ impl World {
 
     /// Has AWS looked at anew, and waits for the status that answers.
     pub(crate) async fn look_again(&self, name: &str) -> CloudHsmBackup {
-        let value = format!("look-{}", self.emulator.requests(0).len());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let value = format!("look-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         self.request(name, &value).await;
         self.until(name, "the request is answered", |object| {
             object.status.as_ref().and_then(|status| status.last_handled_requested_at.as_deref())
