@@ -29,7 +29,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(name: &str) -> Self {
-        let control_plane = ControlPlane::shared().await;
+        Self::on(ControlPlane::shared().await, name).await
+    }
+
+    pub(crate) async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
         let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
         control_plane.apply_crds(&yaml).await;
         let namespace = control_plane.namespace(name).await;
