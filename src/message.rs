@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     api::{CloudHsmBackupStatus, DesiredState, Reason},
     backup::{AccountId, BackupId, BackupState, Call, Failure, FailureClass, Observation, Region},
-    decide::{Decision, Mode, is_past},
+    decide::{Decision, Mode, is_witness_past},
     intent::{Intent, Memory},
 };
 
@@ -215,7 +215,7 @@ fn not_found(about: &About<'_>) -> String {
     let check = "check the region and the account of the operator's credentials";
     match (about.intent.desired, about.memory.delete_timestamp, &about.memory.state) {
         (DesiredState::Deleted, Some(end), Some(state @ (BackupState::PendingDeletion | BackupState::Unknown(_))))
-            if !is_past(Some(end), about.now) =>
+            if !is_witness_past(Some(end), about.now) =>
         {
             let end = seconds(end);
             format!("AWS doesn't show {place}, though it was last {state} until {end}, and that isn't over; {check}")
