@@ -295,18 +295,26 @@ pub enum Outcome<'a> {
     Lost(&'a Failure),
 }
 
+impl Outcome<'_> {
+    /// AWS's request id, where it gave one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted(id) => *id,
+            Self::Lost(failure) => failure.request_id.as_deref(),
+        }
+    }
+}
+
 /// What an event about a write that took effect says.
 #[must_use]
 pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome: &Outcome<'_>) -> String {
     let operation = call.operation();
-    let (how, request_id) = match outcome {
-        Outcome::Accepted(id) => (format!("{operation} accepted for {place}"), *id),
+    let how = match outcome {
+        Outcome::Accepted(_) => format!("{operation} accepted for {place}"),
         Outcome::Lost(failure) => {
             let why = failure.code.as_deref().unwrap_or(&failure.text);
-            (
-                format!("{operation} took effect on {place}, though its answer failed ({why})"),
-                failure.request_id.as_deref(),
-            )
+            format!("{operation} took effect on {place}, though its answer failed ({why})")
         }
     };
     let what = match call {
@@ -317,7 +325,8 @@ pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome
         Call::RestoreBackup => retention(status).map(|warning| format!("; {warning}")).unwrap_or_default(),
         Call::ModifyBackupAttributes { never_expires } => format!(": NeverExpires is {never_expires}"),
     };
-    let request_id = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
+    let request_id =
+        outcome.request_id().map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
     format!("{how}{what}; {request_id}")
 }
 
