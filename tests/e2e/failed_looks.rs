@@ -115,7 +115,11 @@ async fn a_failure_that_stays_the_same_changes_no_field_though_aws_words_it_with
     let object = world.answered("payments", "now").await;
     let condition = ready_condition(&object);
     assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", "AwsUnavailable"));
-    assert!(condition.message.contains("it broke here") && !condition.message.contains("1111-2222"), "{}", condition.message);
+    assert!(
+        condition.message.contains("it broke here") && !condition.message.contains("1111-2222"),
+        "{}",
+        condition.message
+    );
     assert!(!condition.message.contains(char::is_control), "{}", condition.message);
     let mut mirrored = object.status.clone().unwrap();
     (mirrored.conditions, mirrored.last_handled_requested_at) = (before.conditions.clone(), None);

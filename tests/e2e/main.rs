@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod failed_looks;
+mod failed_setup;
+mod failed_writes;
 mod main_job;
 mod world;
