@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod crash;
 mod failed_looks;
 mod failed_setup;
 mod failed_writes;
+mod lost_answers;
 mod main_job;
 mod world;
