@@ -51,6 +51,10 @@ pub struct RunArguments {
     #[arg(long, default_value = "0.0.0.0:8080", env = "CLOUDHSM_BACKUP_OPERATOR_LISTEN")]
     pub listen: SocketAddr,
 
+    /// Only false: this version elects no leader, so run one replica
+    #[arg(long, default_value = "false", action = ArgAction::Set, env = "CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", value_parser = leader_elect)]
+    pub leader_elect: bool,
+
     /// Format of the log on standard error [default: text on a terminal, else json]
     #[arg(long, value_enum, env = "CLOUDHSM_BACKUP_OPERATOR_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -90,6 +94,13 @@ fn namespace(text: &str) -> Result<String, String> {
         && !text.ends_with('-')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if shaped { Ok(text.to_owned()) } else { Err("give the name of a namespace, such as hsm".into()) }
+}
+
+fn leader_elect(text: &str) -> Result<bool, String> {
+    match text {
+        "false" => Ok(false),
+        _ => Err("this version elects no leader: run one replica, with --leader-elect=false".into()),
+    }
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -152,6 +163,7 @@ mod tests {
     #[case(&["--region", "https://example.com"], "us-east-1")]
     #[case(&["--namespace", "Not A Name"], "such as hsm")]
     #[case(&["--listen", "8080"], "--listen")]
+    #[case(&["--leader-elect=true"], "one replica")]
     #[case(&["--frobnicate"], "--frobnicate")]
     fn a_bad_flag_is_refused_in_one_line_that_says_what_to_do(#[case] flags: &[&str], #[case] part: &str) {
         let line = one_line(&parse(flags).unwrap_err());

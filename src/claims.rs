@@ -91,6 +91,12 @@ impl Claims {
         }
     }
 
+    /// The other objects that name the backup of this one.
+    #[must_use]
+    pub fn sharing(&self, object: &ObjectKey) -> Vec<ObjectKey> {
+        self.by_object.get(object).map(|id| self.naming(id, object)).unwrap_or_default()
+    }
+
     fn naming(&self, id: &BackupId, except: &ObjectKey) -> Vec<ObjectKey> {
         let claims = self.by_backup.get(id);
         claims.into_iter().flat_map(BTreeMap::keys).filter(|key| *key != except).cloned().collect()

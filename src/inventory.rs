@@ -209,7 +209,10 @@ impl Held<'_> {
     pub async fn write(&mut self, permit: Permit) -> Result<Answer, WriteError> {
         let call = permit.call();
         let before = self.entry.sight.as_ref().and_then(|sight| sight.observation.backup().cloned());
-        let result = self.inventory.aws.write(permit).await;
+        let result = self.inventory.aws.write(permit).await.map(|answer| match &before {
+            Some(before) => Answer { backup: answer.backup.filled_from(before), ..answer },
+            None => answer,
+        });
         match &result {
             Ok(answer) => {
                 let entry = &mut *self.entry;

@@ -230,8 +230,8 @@ fn conflict(about: &About<'_>) -> String {
 pub fn retention(status: &CloudHsmBackupStatus) -> Option<String> {
     let end = status.unrequested_delete_timestamp.as_ref()?;
     Some(format!(
-        "it was marked for deletion at {} though this object declares it Present: if the cluster's backup retention did that, \
-         retention will take it again; set neverExpires to true to exempt it",
+        "it was PENDING_DELETION (deleteTimestamp {}) though this object declares it Present: if the cluster's backup retention \
+         did that, retention will take it again; set neverExpires to true to exempt it",
         seconds(end.0)
     ))
 }
@@ -269,22 +269,37 @@ pub fn failed(failure: &Failure, place: &Place) -> String {
     }
 }
 
-/// What an event about an accepted write says.
+/// How a write that took effect was answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// AWS accepted it, under this request id.
+    Accepted(Option<&'a str>),
+    /// It failed as far as the answer goes, yet AWS shows its effect.
+    Lost(&'a Failure),
+}
+
+/// What an event about a write that took effect says.
 #[must_use]
-pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, request_id: Option<&str>) -> String {
-    let request = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
-    let did = match call {
-        Call::DeleteBackup => {
-            let window = Window(status.delete_timestamp.as_ref().map(|time| time.0));
-            format!("DeleteBackup accepted for {place}: {window}; set desiredState to Present to restore it")
-        }
-        Call::RestoreBackup => match retention(status) {
-            Some(warning) => format!("RestoreBackup accepted for {place}; {warning}"),
-            None => format!("RestoreBackup accepted for {place}"),
-        },
-        Call::ModifyBackupAttributes { never_expires } => {
-            format!("ModifyBackupAttributes accepted for {place}: NeverExpires is {never_expires}")
+pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome: &Outcome<'_>) -> String {
+    let operation = call.operation();
+    let (how, request_id) = match outcome {
+        Outcome::Accepted(id) => (format!("{operation} accepted for {place}"), *id),
+        Outcome::Lost(failure) => {
+            let why = failure.code.as_deref().unwrap_or(&failure.text);
+            (
+                format!("{operation} took effect on {place}, though its answer failed ({why})"),
+                failure.request_id.as_deref(),
+            )
         }
     };
-    format!("{did}; {request}")
+    let what = match call {
+        Call::DeleteBackup => {
+            let window = Window(status.delete_timestamp.as_ref().map(|time| time.0));
+            format!(": {window}; set desiredState to Present to restore it")
+        }
+        Call::RestoreBackup => retention(status).map(|warning| format!("; {warning}")).unwrap_or_default(),
+        Call::ModifyBackupAttributes { never_expires } => format!(": NeverExpires is {never_expires}"),
+    };
+    let request_id = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
+    format!("{how}{what}; {request_id}")
 }

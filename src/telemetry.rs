@@ -6,8 +6,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 use crate::args::LogFormat;
 
-/// The operator's own doings, and of the libraries only what is wrong: what they report as an error is retried here.
-const DEFAULT_FILTER: &str = "warn,cloudhsm_backup_operator=info,kube_runtime=error,kube_client=off";
+/// The operator's own doings, and of the libraries only what is wrong and isn't retried, classified and logged here anyway.
+const DEFAULT_FILTER: &str = "warn,cloudhsm_backup_operator=info,kube_runtime=error,kube_client=off,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
 
 /// Starts the log. Without a format it is text on a terminal, else JSON.
 pub fn start(format: Option<LogFormat>) {

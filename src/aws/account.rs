@@ -8,15 +8,16 @@ use std::{
 
 use aws_types::request_id::RequestId;
 
-use super::{Inner, classify::Fault, decode::Malformed, transmission::Transmission};
-use crate::backup::{AccountId, Backup, Scope};
+use super::{Inner, classify::Fault, decode::Malformed, text, transmission::Transmission};
+use crate::backup::{AccountId, Backup, Identity, Scope};
 
 const OPERATION: &str = "GetCallerIdentity";
 
 /// What is known of the accounts.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    known: Mutex<HashMap<Scope, AccountId>>,
+    /// The same credentials are of the same account in every region.
+    known: Mutex<HashMap<Identity, AccountId>>,
     /// When STS failed, by scope. The inner lock is held while STS is asked.
     failed: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
 }
@@ -30,11 +31,11 @@ impl Accounts {
     }
 
     fn know(&self, scope: &Scope, account: AccountId) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.clone(), account);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.identity, account);
     }
 
     fn known(&self, scope: &Scope) -> Option<AccountId> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&scope.identity).cloned()
     }
 
     fn asking(&self, scope: &Scope) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
@@ -77,7 +78,7 @@ impl Inner {
         let result = tokio::time::timeout(limit, self.attempt(OPERATION, &way, call)).await;
         let result = result.unwrap_or_else(|_| Err(Fault::timeout(OPERATION))).and_then(|output| {
             output.account().and_then(AccountId::new).ok_or_else(|| {
-                let request_id = output.request_id().map(str::to_owned);
+                let request_id = output.request_id().map(text::identifier);
                 Fault::malformed(OPERATION, Malformed("STS's answer names no account"), request_id)
             })
         });

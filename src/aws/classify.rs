@@ -24,7 +24,8 @@ const DENIED: &[&str] = &[
     "UnauthorizedOperation",
 ];
 
-const SIGNATURE: &[&str] = &["InvalidSignatureException", "SignatureDoesNotMatch"];
+const SIGNATURE: &[&str] =
+    &["IncompleteSignature", "IncompleteSignatureException", "InvalidSignatureException", "SignatureDoesNotMatch"];
 
 const CLOCK: &[&str] = &["RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"];
 
@@ -32,8 +33,6 @@ const CREDENTIALS: &[&str] = &[
     "AuthFailure",
     "ExpiredToken",
     "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidToken",
@@ -141,7 +140,7 @@ impl Fault {
                 Self::local(operation, FailureClass::InvalidRequest, "InvalidConfiguration", text)
             }
         };
-        fault.failure.request_id = error.request_id().map(text::printable);
+        fault.failure.request_id = error.request_id().map(text::identifier);
         fault
     }
 }
@@ -163,14 +162,12 @@ fn of_code(operation: &'static str, code: Option<&str>, message: Option<&str>, s
     let message = message.map(text::printable).unwrap_or_default();
     let listed = |codes: &[&str]| codes.contains(&code.as_str());
     let skewed = SIGNATURE.contains(&code.as_str())
-        && ["Signature expired", "Signature not yet current", "not yet current"]
-            .iter()
-            .any(|say| message.contains(say));
+        && ["Signature expired", "not yet current"].iter().any(|say| message.contains(say));
     let (class, text) = if listed(CLOCK) || skewed {
         (FailureClass::NoCredentials, CLOCKS_DIFFER.to_owned())
     } else if listed(SIGNATURE) {
-        // AWS's text repeats what was signed, the session token too.
-        let text = "AWS doesn't accept the request's signature: the secret access key doesn't fit the access key id";
+        // AWS's text may repeat what was signed, the session token too.
+        let text = "AWS doesn't accept the request's signature: check the secret access key and the session token";
         (FailureClass::NoCredentials, text.to_owned())
     } else {
         let class = if listed(DENIED) {
@@ -208,11 +205,11 @@ fn without_code(status: u16) -> String {
     format!("the answer has HTTP status {status} and no error code of AWS's")
 }
 
-/// The code without a namespace before it and a URL behind it, as far as it can be one.
+/// The code without a namespace before it and a URL behind it.
 fn bare(code: &str) -> String {
     let code = code.rsplit('#').next().unwrap_or_default();
     let code = code.split(':').next().unwrap_or_default();
-    code.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(100).collect()
+    text::identifier(code)
 }
 
 /// What is wrong with a connection, in words that don't change.

@@ -3,6 +3,7 @@
 
 use std::{
     error::Error,
+    fmt,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -31,23 +32,21 @@ const REJECTED_KEPT: Duration = Duration::from_secs(5);
 pub(super) struct NoCredentials(pub(super) String);
 
 /// The provider given to the SDK.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Credentials(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     source: Source,
     limit: Duration,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 enum Source {
     Chain(Option<Region>),
     Fixed(Option<SharedCredentialsProvider>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     provider: Option<SharedCredentialsProvider>,
     held: Option<(Keys, Instant)>,
@@ -152,6 +151,12 @@ fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'stat
         error = source;
     }
     error
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
 }
 
 impl ProvideCredentials for Credentials {

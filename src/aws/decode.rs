@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudhsmv2::types;
 use aws_smithy_types::DateTime;
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 use crate::backup::{Backup, BackupId, BackupState};
 
@@ -39,7 +39,10 @@ pub(super) fn backup(shown: types::Backup, asked: &BackupId) -> Result<Backup, M
 
 fn timestamp(time: Option<DateTime>) -> Result<Option<Timestamp>, Malformed> {
     let Some(time) = time else { return Ok(None) };
-    // The SDK counts the fraction forward from the second, jiff takes it with the second's sign and balances them.
     let nanos = i32::try_from(time.subsec_nanos()).unwrap_or_default();
-    Timestamp::new(time.secs(), nanos).map(Some).map_err(|_| Malformed("AWS's answer holds a time out of all range"))
+    // AWS sends a binary fraction: what is smaller than a microsecond is noise.
+    Timestamp::new(time.secs(), nanos)
+        .and_then(|time| time.round(Unit::Microsecond))
+        .map(Some)
+        .map_err(|_| Malformed("AWS's answer holds a time out of all range"))
 }

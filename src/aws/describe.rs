@@ -9,6 +9,7 @@ use super::{
     classify::Fault,
     clients::Client,
     decode::{self, Malformed},
+    text,
     transmission::Transmission,
 };
 use crate::backup::{Backup, BackupId, Failure, Observation, Scope};
@@ -77,7 +78,7 @@ impl Inner {
             .interceptor(transmission.clone())
             .send();
         let result = self.attempt(OPERATION, &transmission, call).await.and_then(|output| {
-            let request_id = output.request_id().map(str::to_owned);
+            let request_id = output.request_id().map(text::identifier);
             let malformed = |error| Fault::malformed(OPERATION, error, request_id);
             // AWS's list may be empty, but it is there. An answer without it proves nothing.
             let Some(shown) = output.backups else {

@@ -10,6 +10,11 @@ pub(super) fn printable(text: &str) -> String {
     shortened(&cleaned(text), LONGEST)
 }
 
+/// Makes a code or an id printable: letters, digits and few marks.
+pub(super) fn identifier(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(100).collect()
+}
+
 /// The error and its sources, for the log.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut texts = vec![error.to_string()];

@@ -12,6 +12,7 @@ use super::{
     Answer, Inner, WriteError,
     classify::Fault,
     decode::{self, Malformed},
+    text,
     transmission::Transmission,
 };
 use crate::{
@@ -86,5 +87,5 @@ impl Inner {
 }
 
 fn id_of(output: &impl RequestId) -> Option<String> {
-    output.request_id().map(str::to_owned)
+    output.request_id().map(text::identifier)
 }

@@ -13,9 +13,9 @@ use crate::{
     claims::ObjectKey,
 };
 
-/// A read that justifies an AWS write is asked for and answered within this, and the write is sent within it too: together with the
-/// time to connect that stays below the 5 s after which a read justifies nothing.
-const READ: Duration = Duration::from_secs(2);
+/// A read that justifies an AWS write is asked for and answered within this, and the write leaves within it too, connection and all:
+/// below the 5 s after which a read justifies nothing.
+const READ: Duration = Duration::from_secs(4);
 
 const WRITE: Duration = Duration::from_secs(10);
 
@@ -42,6 +42,13 @@ pub(super) enum ClusterError {
         /// The deadline.
         limit: Duration,
     },
+}
+
+impl ClusterError {
+    /// Whether the object isn't there any more, or is another one of the same name: the watch will tell the rest.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if [404, 409].contains(&status.code)))
+    }
 }
 
 /// The API server.

@@ -117,9 +117,20 @@ impl Context {
 
     /// Takes in what an object asks for, and wakes those that this concerns.
     pub(super) fn claim(&self, key: &ObjectKey, intent: Option<Intent>) {
-        for other in lock(&self.claims).set(key, intent) {
+        let affected = lock(&self.claims).set(key, intent);
+        self.wake(affected);
+    }
+
+    /// Wakes the other objects that name the same backup: what AWS shows of it has just changed.
+    pub(super) fn wake_sharing(&self, key: &ObjectKey) {
+        let sharing = lock(&self.claims).sharing(key);
+        self.wake(sharing);
+    }
+
+    fn wake(&self, objects: Vec<ObjectKey>) {
+        for object in objects {
             // It fails only when nothing runs any more.
-            let _ = self.wake.unbounded_send(other);
+            let _ = self.wake.unbounded_send(object);
         }
     }
 
@@ -167,11 +178,14 @@ impl Context {
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
     ) -> Result<(), ClusterError> {
-        let stored = self
-            .cluster
-            .write_status(key, object, previous, next)
-            .await
-            .inspect_err(|_| self.metrics.reconcile_error())?;
+        let stored = match self.cluster.write_status(key, object, previous, next).await {
+            Ok(stored) => stored,
+            Err(error) if error.is_gone() => return Ok(()),
+            Err(error) => {
+                self.metrics.reconcile_error();
+                return Err(error);
+            }
+        };
         let status = stored.status.clone().unwrap_or_default();
         let written = Written { uid: stored.uid(), resource_version: version(&stored), status };
         lock(&self.local).entry(key.clone()).or_default().written = Some(written);

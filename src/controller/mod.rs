@@ -4,6 +4,7 @@ mod cluster;
 mod context;
 mod pass;
 mod readiness;
+mod report;
 
 pub use readiness::Readiness;
 

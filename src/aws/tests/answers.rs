@@ -25,7 +25,7 @@ async fn a_look_asks_for_the_backup_in_the_scopes_region_whatever_the_default_re
     assert!(request.head.contains("/us-east-1/cloudhsm/aws4_request"), "{}", request.head);
     assert!(request.head.contains("app/cloudhsm-backup-operator"), "{}", request.head);
     assert!(
-        request.head.contains(concat!("lib/cloudhsm-backup-operator#", env!("CARGO_PKG_VERSION"))),
+        request.head.contains(concat!("lib/cloudhsm-backup-operator/", env!("CARGO_PKG_VERSION"))),
         "{}",
         request.head
     );
@@ -74,6 +74,9 @@ async fn a_word_that_aws_does_not_know_yet_and_a_missing_one_are_kept_as_they_ar
 #[case::no_body(Reply::ok(""))]
 #[case::no_json(Reply::ok("<html>welcome</html>"))]
 #[case::half_a_json(Reply::ok(r#"{"Backups":["#))]
+#[case::all_but_the_last_brace(Reply::ok(r#"{"Backups":[]"#))]
+#[case::one_brace_too_many(Reply::ok(r#"{"Backups":[]}}"#))]
+#[case::something_behind_it(Reply::ok(r#"{"Backups":[]} {"Backups":[]}"#))]
 #[case::another_json(Reply::ok("[]"))]
 #[case::text_for_list(Reply::ok(r#"{"Backups":"none"}"#))]
 #[case::text_for_backup(Reply::ok(r#"{"Backups":["none"]}"#))]

@@ -149,9 +149,12 @@ async fn a_plain_server_behind_https_is_unavailable() {
 
 #[tokio::test]
 async fn a_region_that_makes_no_endpoint_is_an_invalid_request_and_nothing_is_sent() {
-    let keys = config("http://127.0.0.1:1").endpoint_url("not a url").build();
-    let aws = Aws::with_limits(&keys, Metrics::default(), limits());
-    let failure = aws.describe(&scope(), &id()).await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::InvalidRequest, "{failure:?}");
-    assert!(failure.text.starts_with("the AWS SDK can't make the call"), "{failure:?}");
+    for (url, region) in [(Some("not a url"), "us-east-1"), (None, "not a region"), (None, "x/../y"), (None, "")] {
+        let mut config = config("");
+        config.set_endpoint_url(url.map(str::to_owned));
+        let aws = Aws::with_limits(&config.build(), Metrics::default(), limits());
+        let failure = aws.describe(&Scope::of_operator(Region::new(region)), &id()).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::InvalidRequest, "{failure:?}");
+        assert!(failure.text.starts_with("the AWS SDK can't make the call"), "{failure:?}");
+    }
 }

@@ -6,6 +6,8 @@ use std::sync::{
 };
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 
 use super::*;
 
@@ -78,7 +80,7 @@ impl ProvideCredentials for Counting {
     }
 }
 
-fn with(server: &Server, provider: impl ProvideCredentials + 'static) -> Aws {
+fn with(server: &Server, provider: Arc<dyn ProvideCredentials>) -> Aws {
     let config = config(&server.url()).credentials_provider(SharedCredentialsProvider::new(provider)).build();
     Aws::with_limits(&config, Metrics::default(), limits())
 }
@@ -101,7 +103,7 @@ async fn without_a_provider_there_are_no_credentials_and_nothing_is_sent() {
 #[tokio::test]
 async fn credentials_that_do_not_come_are_no_time_out_of_awss_even_for_many_who_ask() {
     let server = Server::start([nothing()]).await;
-    let aws = with(&server, Silent);
+    let aws = with(&server, Arc::new(Silent));
     let started = Instant::now();
     let (scope, id) = (scope(), id());
     let looks = (0..20).map(|_| aws.describe(&scope, &id));
@@ -116,7 +118,7 @@ async fn credentials_that_do_not_come_are_no_time_out_of_awss_even_for_many_who_
 async fn a_providers_own_reason_is_told_and_it_is_not_asked_by_everyone() {
     let server = Server::start([nothing()]).await;
     let provider = Arc::new(Failing::default());
-    let aws = with(&server, Arc::clone(&provider));
+    let aws = with(&server, provider.clone());
     for _ in 0..3 {
         let failure = aws.describe(&scope(), &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::NoCredentials);
@@ -129,14 +131,14 @@ async fn a_providers_own_reason_is_told_and_it_is_not_asked_by_everyone() {
 async fn credentials_are_kept_and_renewed_before_their_end() {
     let server = Server::start([nothing()]).await;
     let provider = Arc::new(Counting::default());
-    let aws = with(&server, Arc::clone(&provider));
+    let aws = with(&server, provider.clone());
     for _ in 0..3 {
         aws.describe(&scope(), &id()).await.unwrap();
     }
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
 
     let provider = Arc::new(Counting { lives: Mutex::new(Some(Duration::from_secs(30))), ..Counting::default() });
-    let aws = with(&server, Arc::clone(&provider));
+    let aws = with(&server, provider.clone());
     for _ in 0..3 {
         aws.describe(&scope(), &id()).await.unwrap();
     }
@@ -185,5 +187,37 @@ async fn where_sts_fails_the_account_is_unknown_and_sts_is_left_alone() {
         }
         assert!(started.elapsed() < 2 * limits().account);
         assert_eq!(server.settled().await, 1);
+    }
+}
+
+/// Resolves no name, and remembers which it was asked for.
+#[derive(Clone, Debug, Default)]
+struct Names(Arc<Mutex<Vec<String>>>);
+
+impl ResolveDns for Names {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        self.0.lock().unwrap().push(name.to_owned());
+        DnsFuture::ready(Err(ResolveDnsError::new("there are no names here")))
+    }
+}
+
+#[tokio::test]
+async fn endpoints_follow_the_scope_and_fips_means_dual_stack_for_cloudhsm_alone() {
+    for (fips, region, cloudhsm, sts) in [
+        (false, "us-east-1", "cloudhsmv2.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com"),
+        (true, "us-east-1", "cloudhsmv2-fips.us-east-1.api.aws", "sts-fips.us-east-1.amazonaws.com"),
+        (false, "cn-north-1", "cloudhsmv2.cn-north-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"),
+    ] {
+        let names = Names::default();
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_with_resolver(names.clone());
+        let mut config = config("").http_client(http).use_fips(fips);
+        config.set_endpoint_url(None);
+        let aws = Aws::with_limits(&config.build(), Metrics::default(), limits());
+        let scope = Scope::of_operator(Region::new(region));
+        let failure = aws.describe(&scope, &id()).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::AwsUnavailable, "{failure:?}");
+        aws.account(&scope).await;
+        assert_eq!(*names.0.lock().unwrap(), [cloudhsm, sts]);
     }
 }

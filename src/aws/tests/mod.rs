@@ -34,13 +34,13 @@ fn scope() -> Scope {
 /// Short, so that a test that waits for them is quick; long enough for a busy machine.
 fn limits() -> Limits {
     Limits {
-        connect: Duration::from_millis(500),
-        read: Duration::from_millis(700),
-        operation: Duration::from_millis(1500),
-        call: Duration::from_millis(1800),
-        look: Duration::from_millis(2500),
-        credentials: Duration::from_millis(400),
-        account: Duration::from_millis(500),
+        connect: Duration::from_millis(2000),
+        read: Duration::from_millis(1500),
+        operation: Duration::from_millis(3000),
+        call: Duration::from_millis(4000),
+        look: Duration::from_millis(5000),
+        credentials: Duration::from_millis(1000),
+        account: Duration::from_millis(1000),
         account_pause: Duration::from_secs(60),
         region: Duration::from_secs(1),
     }

@@ -20,7 +20,7 @@ pub(crate) struct Binaries {
 impl Binaries {
     pub(crate) fn find() -> Self {
         // This crate is at tests/support.
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two levels up");
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
         let built = root.join(target).join("control-plane/bin");
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map_or_else(|| built.clone(), PathBuf::from);

@@ -101,6 +101,8 @@ func parse() options {
 func run(o options) (err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer cancel()
+	// A write to a test that is gone fails then, and doesn't end the process before it has tidied up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	// Both are used by processes with another working directory.
 	if o.assets, err = filepath.Abs(o.assets); err != nil {

@@ -1,0 +1,66 @@
+# What a developer calls. Each target installs or builds what it needs by itself, into target/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export CARGO_TERM_PROGRESS_WHEN ?= never
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+CARGO_DENY := 0.20.2
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: control-plane build ## Show the main job on a real control plane, with an emulated AWS
+	@hack/demo.sh
+
+.PHONY: up
+up: control-plane build ## The same, left running for you to explore
+	@hack/up.sh
+
+.PHONY: down
+down: ## End what `make up` started
+	@hack/down.sh
+
+.PHONY: build
+build: ## Build the operator and the emulator
+	@echo "building the operator and the emulator: about 3 minutes on two cores the first time (AWS SDK, TLS), then seconds"
+	@cargo build --locked --workspace --bins
+
+.PHONY: test
+test: control-plane venv ## Run all tests: units, AWS wire, real control plane, real AWS clients
+	@echo "building the tests: some minutes on two cores the first time, then seconds"
+	@cargo test --locked --workspace --no-run
+	cargo test --locked --workspace
+	cd tests/control-plane && go test ./cmd/...
+
+.PHONY: lint
+lint: $(TARGET)/tools/bin/cargo-deny ## Check format, lints, licences and banned crates
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(TARGET)/tools/bin/cargo-deny --locked --workspace check bans licenses sources
+	cd tests/control-plane && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./cmd/...
+	for script in hack/*.sh tests/control-plane/*.sh emulator/tests/clients/*.sh .ci/run; do bash -n $$script; done
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+	gofmt -w tests/control-plane
+
+.PHONY: crds
+crds: ## Write the CRD into crds/ after a change of src/api
+	cargo run --quiet --locked -- crd > crds/cloudhsmbackups.yaml.new
+	mv crds/cloudhsmbackups.yaml.new crds/cloudhsmbackups.yaml
+
+.PHONY: control-plane
+control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
+	@tests/control-plane/build.sh
+
+.PHONY: venv
+venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator, into target/venv
+	@emulator/tests/clients/venv.sh
+
+$(TARGET)/tools/bin/cargo-deny: Makefile
+	@echo "installing cargo-deny $(CARGO_DENY), which checks licences and banned crates: some minutes on two cores, once"
+	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY) --root $(TARGET)/tools --no-default-features
+	@touch $@

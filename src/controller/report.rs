@@ -1,0 +1,182 @@
+//! The end of a pass: what it found, as the object's status, its events and its metrics.
+
+use std::time::Duration;
+
+use super::{
+    cluster::ClusterError,
+    pass::{Pass, SOON, Weighed},
+};
+use crate::{
+    api::Reason,
+    backoff,
+    backup::{AccountId, Backup, Failure, FailureClass, Observation, Scope},
+    decide::{Decision, Sight},
+    events::Notice,
+    intent::Memory,
+    inventory::{Failed, Held},
+    message::{self, About, Place, Rival},
+    status::{self, Showing, Verdict},
+};
+
+impl Pass<'_> {
+    pub(super) async fn write_failed(
+        self,
+        scope: &Scope,
+        sight: &Sight,
+        held: &Held<'_>,
+        failure: &Failure,
+    ) -> Result<Duration, ClusterError> {
+        let place = self.place(scope, self.account(scope, &sight.observation).await);
+        let verdict = failing(failure, "False", &place);
+        self.conclude(&verdict).await?;
+        Ok(held.next())
+    }
+
+    pub(super) async fn look_failed(
+        mut self,
+        scope: &Scope,
+        held: &Held<'_>,
+        failure: Failure,
+        asked: bool,
+    ) -> Result<Duration, ClusterError> {
+        tracing::debug!(object = %self.key, error = %failure, "a look at AWS failed");
+        let Showing::Ready(ready) = status::showing(&self.previous, asked, held.has_looked(), held.is_stale()) else {
+            self.context.metrics.object(&self.key.namespace, &self.key.name, &self.previous);
+            return Ok(held.next());
+        };
+        if self.mirrored.region.is_none() {
+            self.mirrored.region = Some(scope.region.to_string());
+        }
+        let answered = matches!(
+            failure.class,
+            FailureClass::AccessDenied | FailureClass::InvalidRequest | FailureClass::Throttled
+        );
+        let account =
+            if answered { self.account(scope, &Observation::NotFound).await } else { self.remembered_account() };
+        let place = self.place(scope, account);
+        let verdict = match self.context.rival(&self.key, &self.intent) {
+            Some(rival) => self.conflict(&place, &rival),
+            None => failing(&failure, ready, &place),
+        };
+        self.conclude(&verdict).await?;
+        Ok(held.next())
+    }
+
+    /// Nothing was ever seen of the backup, and a failure keeps the next look waiting.
+    pub(super) async fn still_failing(
+        self,
+        scope: &Scope,
+        held: &Held<'_>,
+        asked: bool,
+    ) -> Result<Duration, ClusterError> {
+        match held.failed().cloned() {
+            Some(Failed { failure, .. }) => self.look_failed(scope, held, failure, asked).await,
+            None => Ok(held.next().max(SOON)),
+        }
+    }
+
+    pub(super) async fn without_region(self, asked: bool) -> Result<Duration, ClusterError> {
+        let failure = Failure {
+            class: FailureClass::NoRegion,
+            operation: "DescribeBackups",
+            code: None,
+            text: String::new(),
+            request_id: None,
+        };
+        let resync = self.context.resync;
+        self.context.find_default_region().await;
+        if let Showing::Ready(ready) = status::showing(&self.previous, asked, false, self.context.is_old()) {
+            let place = Place { backup_id: self.intent.backup_id.clone(), region: None, account: None };
+            self.conclude(&failing(&failure, ready, &place)).await?;
+        }
+        Ok(backoff::delay(failure.class, 1, resync, 0.0))
+    }
+
+    fn conflict(&self, place: &Place, rival: &Rival) -> Verdict {
+        let decision = Decision { reason: Reason::Conflict, due: None, held: false };
+        let about = About {
+            intent: &self.intent,
+            place,
+            observation: &Observation::NotFound,
+            status: &self.mirrored,
+            memory: &Memory::default(),
+            rival: Some(rival),
+            mode: self.context.mode,
+            now: self.context.clock.now(),
+        };
+        Verdict::decided(&decision, message::decided(&decision, &about))
+    }
+
+    pub(super) async fn report(
+        self,
+        scope: &Scope,
+        sight: &Sight,
+        weighed: &Weighed,
+        held: &Held<'_>,
+    ) -> Result<Duration, ClusterError> {
+        let place = self.place(scope, self.account(scope, &sight.observation).await);
+        let about = About {
+            intent: &self.intent,
+            place: &place,
+            observation: &sight.observation,
+            status: &self.mirrored,
+            memory: &weighed.memory,
+            rival: weighed.rival.as_ref(),
+            mode: self.context.mode,
+            now: weighed.now,
+        };
+        let verdict = Verdict::decided(&weighed.decision, message::decided(&weighed.decision, &about));
+        let next = match (weighed.decision.reason, weighed.memory.delete_timestamp) {
+            // Gone before its time: that changes by itself when the time has come.
+            (Reason::BackupNotFound, Some(end)) if end > weighed.now => {
+                let left = end.duration_since(weighed.now).unsigned_abs();
+                held.next().min(left.saturating_add(SOON))
+            }
+            _ => held.next(),
+        };
+        self.conclude(&verdict).await?;
+        Ok(next)
+    }
+
+    /// Writes the status where it differs, then sends the events.
+    async fn conclude(self, verdict: &Verdict) -> Result<(), ClusterError> {
+        let Self { context, object, key, intent, request, previous, mirrored, notices, drift } = self;
+        let now = context.clock.now();
+        let next = status::conclude(mirrored, verdict, intent.generation, request.as_deref(), now);
+        if next != previous {
+            context.write_status(&key, object, &previous, &next).await?;
+            tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
+        }
+        context.metrics.object(&key.namespace, &key.name, &next);
+        if let Some(state) = drift {
+            context.metrics.drift(&state);
+        }
+        let stalled = status::newly_stalled(&previous, &next);
+        let stalled = stalled.map(|condition| Notice::stalled(&condition.reason, &condition.message));
+        for notice in notices.into_iter().chain(stalled) {
+            context.events.publish(object, notice).await;
+        }
+        Ok(())
+    }
+
+    pub(super) fn place(&self, scope: &Scope, account: Option<AccountId>) -> Place {
+        Place { backup_id: self.intent.backup_id.clone(), region: Some(scope.region.clone()), account }
+    }
+
+    /// The account looked in: of the backup's ARN, else of the credentials.
+    pub(super) async fn account(&self, scope: &Scope, observation: &Observation) -> Option<AccountId> {
+        match observation.backup().and_then(Backup::account) {
+            Some(account) => Some(account),
+            None => self.context.inventory.account(scope).await,
+        }
+    }
+
+    fn remembered_account(&self) -> Option<AccountId> {
+        self.mirrored.backup_arn.as_deref().and_then(AccountId::of_arn)
+    }
+}
+
+fn failing(failure: &Failure, ready: &'static str, place: &Place) -> Verdict {
+    let reason = status::failure_reason(failure.class);
+    Verdict { reason, ready, message: message::failed(failure, place) }
+}
