@@ -6,6 +6,8 @@ mod crash;
 mod failed_looks;
 mod failed_setup;
 mod failed_writes;
+mod flips;
+mod idle;
 mod lost_answers;
 mod main_job;
 mod world;

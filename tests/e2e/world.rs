@@ -224,6 +224,12 @@ impl World {
         self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
     }
 
+    /// Takes the request away, as Flux does.
+    pub(crate) async fn remove_request(&self, name: &str) -> CloudHsmBackup {
+        let patch = json!({"metadata": {"annotations": {REQUESTED_AT: null}}});
+        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
     /// Waits until the answer to that request is in the status.
     pub(crate) async fn answered(&self, name: &str, when: &str) -> CloudHsmBackup {
         let api = self.api();
