@@ -10,4 +10,5 @@ mod flips;
 mod idle;
 mod lost_answers;
 mod main_job;
+mod outages;
 mod world;
