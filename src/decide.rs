@@ -176,7 +176,8 @@ fn gone(situation: &Situation<'_>) -> Reason {
             Reason::RestoreWindowClosed
         }
         (DesiredState::Deleted, Some(BackupState::Deleted)) => Reason::Deleted,
-        (DesiredState::Deleted, Some(BackupState::PendingDeletion))
+        // Whatever AWS called it last: READY and CREATE_IN_PROGRESS come with no deleteTimestamp that means anything.
+        (DesiredState::Deleted, Some(BackupState::PendingDeletion | BackupState::Unknown(_)))
             if is_past(memory.delete_timestamp, situation.now) =>
         {
             Reason::Deleted
@@ -276,6 +277,9 @@ pub fn confirm(situation: &Situation<'_>, live: &Intent, valid_until: Instant) -
     let (Some(scope), Some(backup)) = (&intent.scope, sight.observation.backup()) else {
         return Err(Refusal::NothingDue);
     };
+    if backup.id != intent.backup_id {
+        return Err(Refusal::NothingDue);
+    }
     let Source::Look(looked_at) = sight.source else { return Err(Refusal::LookTooOld) };
     let age = now.duration_since(looked_at);
     if age > LOOK_MAX_AGE || age.is_negative() {

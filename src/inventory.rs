@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     aws::{Answer, Aws, WriteError},
     backoff,
-    backup::{AccountId, BackupId, BackupState, Call, Failure, FailureClass, Observation, Region, Scope},
+    backup::{AccountId, Backup, BackupId, BackupState, Call, Failure, FailureClass, Observation, Region, Scope},
     clock::Clock,
     decide::{Permit, Sight, Source, is_past},
     lag::{LAG, Unshown, interpret},
@@ -46,10 +46,19 @@ struct Entry {
     looked: Option<Instant>,
     next_look: Option<Instant>,
     unshown: Option<(Unshown, Instant)>,
+    uncertain: Option<Uncertain>,
     refused: Option<Instant>,
     failed: Option<Failed>,
     /// Failures in a row.
     tries: u32,
+}
+
+/// A write whose answer was lost: whether it took effect, a look must tell.
+struct Uncertain {
+    call: Call,
+    before: Backup,
+    failure: Failure,
+    since: Instant,
 }
 
 /// A call that failed, and when the next one may go.
@@ -57,8 +66,8 @@ struct Entry {
 pub struct Failed {
     /// The failure.
     pub failure: Failure,
-    /// Whether it was a write.
-    pub write: bool,
+    /// The write it was; `None` for a look.
+    pub write: Option<Call>,
     /// When to try again.
     pub until: Instant,
 }
@@ -175,7 +184,7 @@ impl Held<'_> {
         match self.inventory.aws.describe(&self.scope, &self.id).await {
             Ok(observation) => Ok(self.saw(observation, looked_at)),
             Err(failure) => {
-                self.note(&failure, false);
+                self.note(&failure, None);
                 Err(failure)
             }
         }
@@ -189,13 +198,14 @@ impl Held<'_> {
         if !still_unshown {
             entry.unshown = None;
         }
-        if entry.failed.as_ref().is_some_and(|failed| !failed.write) {
+        if entry.failed.as_ref().is_some_and(|failed| failed.write.is_none()) {
             entry.failed = None;
             entry.tries = 0;
         }
         entry.looked = Some(Instant::now());
         let routine = backoff::resync(self.inventory.resync, fastrand::f64());
-        let wait = if still_unshown { AFTER_WRITE.min(routine) } else { routine };
+        let soon = still_unshown || entry.uncertain.as_ref().is_some_and(|write| write.since.elapsed() < LAG);
+        let wait = if soon { AFTER_WRITE.min(routine) } else { routine };
         entry.next_look = Some(Instant::now() + wait);
         entry.sight = Some(sight.clone());
         sight
@@ -221,6 +231,7 @@ impl Held<'_> {
                 entry.unshown =
                     before.map(|before| (Unshown { call, before, answer: answer.backup.clone() }, Instant::now()));
                 entry.next_look = Some(Instant::now() + AFTER_WRITE.min(self.inventory.resync));
+                entry.uncertain = None;
                 entry.failed = None;
                 entry.tries = 0;
             }
@@ -232,7 +243,11 @@ impl Held<'_> {
                 {
                     self.entry.refused = Some(Instant::now());
                 }
-                self.note(failure, true);
+                if let (FailureClass::AwsUnavailable, Some(before)) = (failure.class, before) {
+                    self.entry.uncertain =
+                        Some(Uncertain { call, before, failure: failure.clone(), since: Instant::now() });
+                }
+                self.note(failure, Some(call));
             }
             Err(WriteError::PermitExpired) => {}
         }
@@ -241,17 +256,39 @@ impl Held<'_> {
 
     /// What was to be written is done, or no longer wanted: the failure of a write keeps nothing waiting.
     pub fn settle(&mut self) {
-        if self.entry.failed.as_ref().is_some_and(|failed| failed.write) {
+        if self.entry.failed.as_ref().is_some_and(|failed| failed.write.is_some()) {
             self.entry.failed = None;
             self.entry.tries = 0;
         }
     }
 
-    fn note(&mut self, failure: &Failure, write: bool) {
+    /// The write whose answer was lost and whose effect the last look shows, once.
+    pub fn found_effect(&mut self) -> Option<(Call, Failure)> {
+        let shown = self.entry.sight.as_ref().and_then(|sight| sight.observation.backup());
+        let write = self.entry.uncertain.as_ref()?;
+        let found = shown.is_some_and(|shown| write.has_effect(shown));
+        let unchanged = shown.is_some_and(|shown| shown.state == write.before.state) && write.since.elapsed() < LAG;
+        if !found && unchanged {
+            return None;
+        }
+        self.entry.uncertain.take().filter(|_| found).map(|write| (write.call, write.failure))
+    }
+
+    fn note(&mut self, failure: &Failure, write: Option<Call>) {
         let entry = &mut *self.entry;
         entry.tries = entry.tries.saturating_add(1);
         let wait = backoff::delay(failure.class, entry.tries, self.inventory.resync, fastrand::f64());
         entry.failed = Some(Failed { failure: failure.clone(), write, until: Instant::now() + wait });
+    }
+}
+
+impl Uncertain {
+    fn has_effect(&self, shown: &Backup) -> bool {
+        match self.call {
+            Call::DeleteBackup => shown.state == BackupState::PendingDeletion,
+            Call::RestoreBackup => shown.state == BackupState::Ready,
+            Call::ModifyBackupAttributes { never_expires } => shown.never_expires == Some(never_expires),
+        }
     }
 }
 

@@ -97,10 +97,13 @@ pub fn decided(decision: &Decision, about: &About<'_>) -> String {
             None => format!("{place} is READY, as declared; nothing to do"),
         },
         Reason::Creating => format!("AWS is still making {place}; wait until it is READY"),
-        Reason::Restoring => match retention(about.status) {
-            Some(warning) => format!("restoring {place}, {window}; wait until AWS shows it READY; {warning}"),
-            None => format!("restoring {place}, {window}; wait until AWS shows it READY"),
-        },
+        Reason::Restoring => {
+            let end = backup.and_then(|backup| backup.delete_timestamp);
+            let end =
+                end.map(|end| format!(", which AWS would delete for good at {}", seconds(end))).unwrap_or_default();
+            let warning = retention(about.status).map(|warning| format!("; {warning}")).unwrap_or_default();
+            format!("restoring {place}{end}; wait until AWS shows it READY{warning}")
+        }
         Reason::Updating => {
             let wanted = about.intent.never_expires.unwrap_or_default();
             format!("setting NeverExpires of {place} to {wanted}; wait until AWS shows it")
@@ -212,7 +215,9 @@ fn not_found(about: &About<'_>) -> String {
 
 fn conflict(about: &About<'_>) -> String {
     let place = about.place;
-    let Some(rival) = about.rival else { return format!("another object says otherwise about {place}") };
+    let Some(rival) = about.rival else {
+        return format!("another object says otherwise about {place}; make them agree, or suspend or remove one");
+    };
     let say = |intent: &Intent| match intent.never_expires {
         Some(value) if rival.intent.desired == about.intent.desired => format!("neverExpires: {value}"),
         _ => format!("desiredState: {}", intent.desired.as_str()),
@@ -227,13 +232,11 @@ fn conflict(about: &About<'_>) -> String {
 
 /// The warning that AWS's retention will take the backup again, where it seems to have taken it and nothing exempts it.
 #[must_use]
-pub fn retention(status: &CloudHsmBackupStatus) -> Option<String> {
-    let end = status.unrequested_delete_timestamp.as_ref()?;
-    Some(format!(
-        "it was PENDING_DELETION (deleteTimestamp {}) though this object declares it Present: if the cluster's backup retention \
-         did that, retention will take it again; set neverExpires to true to exempt it",
-        seconds(end.0)
-    ))
+pub fn retention(status: &CloudHsmBackupStatus) -> Option<&'static str> {
+    (status.unrequested_deletion == Some(true)).then_some(
+        "AWS had it PENDING_DELETION although this object declares it Present: if the cluster's backup retention did that, \
+         retention will take it again; set neverExpires to true to exempt it",
+    )
 }
 
 /// The message for a call that failed.
@@ -303,3 +306,6 @@ pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome
     let request_id = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
     format!("{how}{what}; {request_id}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub fn mirror(previous: &CloudHsmBackupStatus, intent: &Intent, observation: &Ob
         mode: backup.mode.clone(),
         tags: Some(backup.tags.clone()).filter(|tags| !tags.is_empty()),
         region,
-        unrequested_delete_timestamp: unrequested_deletion(&memory, intent, observation),
+        unrequested_deletion: unrequested_deletion(&memory, intent, observation),
         observed_generation: memory.observed_generation,
         last_handled_requested_at: memory.last_handled_requested_at,
         conditions: memory.conditions,
@@ -49,20 +49,15 @@ pub fn mirror(previous: &CloudHsmBackupStatus, intent: &Intent, observation: &Ob
 }
 
 /// Remembers a deletion that the object didn't ask for. A copy has no retention (no cluster), an exempt backup isn't taken by it.
-fn unrequested_deletion(memory: &CloudHsmBackupStatus, intent: &Intent, observation: &Observation) -> Option<Time> {
+fn unrequested_deletion(memory: &CloudHsmBackupStatus, intent: &Intent, observation: &Observation) -> Option<bool> {
     let backup = observation.backup()?;
     let taken_by_retention = intent.desired == DesiredState::Present
         && backup.cluster_id.is_some()
         && backup.never_expires != Some(true)
         && intent.never_expires != Some(true);
-    if !taken_by_retention {
-        return None;
-    }
     let known = memory.backup_state.as_deref() == Some(BackupState::PendingDeletion.as_str());
-    match &backup.state {
-        BackupState::PendingDeletion if !known => backup.delete_timestamp.map(to_seconds),
-        _ => memory.unrequested_delete_timestamp.clone(),
-    }
+    let new = backup.state == BackupState::PendingDeletion && !known;
+    (taken_by_retention && (new || memory.unrequested_deletion == Some(true))).then_some(true)
 }
 
 fn only_conditions(previous: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
@@ -181,7 +176,9 @@ pub fn showing(previous: &CloudHsmBackupStatus, asked: bool, looked: bool, stale
         || reason.is_some_and(|reason| !reason.is_failure() && reason != Reason::Conflict)
         || (reason.is_some_and(Reason::is_failure) && ready.is_some_and(|ready| ready.status == "False"));
     let status = if ever_looked { "False" } else { "Unknown" };
-    let call_is_due = matches!(reason, Some(Reason::Restoring | Reason::Deleting | Reason::Updating));
+    // Of a conflict that is over nobody knows yet what it leaves to do.
+    let call_is_due =
+        matches!(reason, Some(Reason::Restoring | Reason::Deleting | Reason::Updating | Reason::Conflict));
     match (ready, reason) {
         _ if asked || call_is_due => Showing::Ready(status),
         (None, _) | (_, None) => Showing::Ready(status),

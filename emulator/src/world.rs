@@ -56,13 +56,12 @@ impl World {
         Millis::of(self.clock.now()).plus(self.offset)
     }
 
-    /// Moves the control clock to where `to` says, given where it is; what the time before and the time after bring
-    /// about stands. Answers none, and changes nothing, where `to` does.
+    /// Moves the control clock to where `to` says, given where it is; what time has brought about until now stands.
+    /// Answers none, and changes nothing, where `to` does.
     pub(crate) fn move_clock(&mut self, to: impl FnOnce(Millis) -> Option<Millis>) -> Option<Millis> {
         let now = self.settle();
         let target = to(now)?;
         self.offset = self.offset.saturating_add(target.get().saturating_sub(now.get()));
-        self.backups.settle(target, self.behaviour.describe_lag);
         Some(target)
     }
 

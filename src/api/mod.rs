@@ -206,10 +206,10 @@ pub struct CloudHsmBackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_requested_at: Option<String>,
 
-    /// The deleteTimestamp of the last deletion that this object didn't ask for, while it declares `Present` and nothing exempts the
-    /// backup from retention. Memory for the warning that retention will take the backup again.
+    /// `true` when AWS had the backup PENDING_DELETION though this object declared `Present`, and nothing exempts it from
+    /// retention. Memory for the warning that retention will take the backup again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unrequested_delete_timestamp: Option<Time>,
+    pub unrequested_deletion: Option<bool>,
 
     /// `Ready` is always there once the operator has seen the object; `Reconciling` and `Stalled` only while they are True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use super::{cluster::ClusterError, context::Context};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     events::Notice,
     intent::{Intent, Memory, open_request},
     inventory::{Failed, Held},
-    message::{self, Rival},
+    message::{self, Outcome, Rival},
     status,
 };
 
@@ -87,19 +88,22 @@ impl<'a> Pass<'a> {
             }
             looked = true;
         }
+        // The failure of a write of this pass.
+        let mut tried: Option<Failed> = None;
         for _ in 0..STEPS {
             let Some(sight) = held.sight().cloned() else { return self.still_failing(&scope, &held, asked).await };
             let weighed = self.weigh(&scope, &held, &sight).await;
+            if let Some((call, failure)) = held.found_effect() {
+                self.written(&scope, call, &sight.observation, &Outcome::Lost(&failure)).await;
+            }
             let call = weighed.decision.call();
-            if let Some(Failed { failure, write, .. }) = held.failed().cloned()
-                && weighed.rival.is_none()
-                && (call.is_some() || !write)
-            {
-                return if write {
-                    self.write_failed(&scope, &sight, &held, &failure).await
-                } else {
-                    self.look_failed(&scope, &held, failure, asked).await
-                };
+            let failed = tried.take().or_else(|| held.failed().cloned());
+            if let Some(Failed { failure, write, .. }) = failed.filter(|_| weighed.rival.is_none()) {
+                match write {
+                    None => return self.look_failed(&scope, &held, failure, asked).await,
+                    Some(_) if call.is_none() || call != write => held.settle(),
+                    Some(_) => return self.write_failed(&scope, &sight, &held, &failure).await,
+                }
             }
             if call.is_none() || self.context.is_stopping() {
                 held.settle();
@@ -129,28 +133,19 @@ impl<'a> Pass<'a> {
             match held.write(permit).await {
                 Ok(answer) => {
                     let observation = Observation::Found(Box::new(answer.backup));
-                    self.written(&scope, call, &observation, &message::Outcome::Accepted(answer.request_id.as_deref()))
-                        .await;
+                    let outcome = Outcome::Accepted(answer.request_id.as_deref());
+                    self.written(&scope, call, &observation, &outcome).await;
                     looked = false;
                 }
                 Err(WriteError::PermitExpired) => return Ok(SOON),
                 Err(WriteError::Failed(failure)) => {
-                    tracing::warn!(object = %self.key, error = %failure, request_id = failure.request_id, "an AWS write failed");
+                    let request_id = failure.request_id.as_deref();
+                    tracing::warn!(object = %self.key, error = %failure, request_id, "an AWS write failed");
                     // Nobody knows what is true now until AWS is looked at again; but a throttled write wasn't tried.
-                    if failure.class == FailureClass::Throttled {
+                    if failure.class == FailureClass::Throttled || held.look().await.is_err() {
                         return self.write_failed(&scope, &sight, &held, &failure).await;
                     }
-                    let Ok(after) = held.look().await else {
-                        return self.write_failed(&scope, &sight, &held, &failure).await;
-                    };
-                    let decision = self.weigh(&scope, &held, &after).await.decision;
-                    if decision.call() == Some(call) {
-                        return self.write_failed(&scope, &after, &held, &failure).await;
-                    }
-                    held.settle();
-                    if failure.class == FailureClass::AwsUnavailable {
-                        self.written(&scope, call, &after.observation, &message::Outcome::Lost(&failure)).await;
-                    }
+                    tried = Some(Failed { failure, write: Some(call), until: Instant::now() });
                 }
             }
         }
@@ -189,20 +184,16 @@ impl<'a> Pass<'a> {
         let place = self.place(scope, account);
         let was = before.backup_state.as_deref().unwrap_or("there");
         let declared = self.intent.desired.as_str();
-        let note = match sight.observation.backup() {
-            Some(backup) => {
-                self.drift = Some(backup.state.clone());
-                let is = if backup.state.as_str() == was {
-                    format!("NeverExpires is {}", backup.never_expires.unwrap_or_default())
-                } else {
-                    format!("it is {}", backup.state)
-                };
-                format!(
-                    "AWS changed {place} behind the operator's back: it was {was}, now {is}, and {declared} is declared"
-                )
-            }
-            None => format!("AWS no longer shows {place}, which was {was}, and {declared} is declared"),
+        let Some(backup) = sight.observation.backup() else { return };
+        self.drift = Some(backup.state.clone());
+        let is = if backup.state.as_str() == was {
+            format!("NeverExpires is {}", backup.never_expires.unwrap_or_default())
+        } else {
+            format!("it is {}", backup.state)
         };
+        let note = format!(
+            "AWS changed {place} behind the operator's back: it was {was}, now {is}, and {declared} is declared"
+        );
         self.notices.push(Notice::drift(note));
     }
 
@@ -226,7 +217,7 @@ impl<'a> Pass<'a> {
     }
 
     /// A write took effect: say so at once, whatever becomes of the status.
-    async fn written(&mut self, scope: &Scope, call: Call, observation: &Observation, outcome: &message::Outcome<'_>) {
+    async fn written(&mut self, scope: &Scope, call: Call, observation: &Observation, outcome: &Outcome<'_>) {
         self.context.metrics.aws_write(call.operation());
         self.context.wake_sharing(&self.key);
         let place = self.place(scope, self.account(scope, observation).await);

@@ -40,9 +40,16 @@ impl Pass<'_> {
         asked: bool,
     ) -> Result<Duration, ClusterError> {
         tracing::debug!(object = %self.key, error = %failure, "a look at AWS failed");
-        let Showing::Ready(ready) = status::showing(&self.previous, asked, held.has_looked(), held.is_stale()) else {
-            self.context.metrics.object(&self.key.namespace, &self.key.name, &self.previous);
-            return Ok(held.next());
+        let rival = self.context.rival(&self.key, &self.intent);
+        let showing = status::showing(&self.previous, asked, held.has_looked(), held.is_stale());
+        let ready = match (&rival, showing) {
+            (None, Showing::Nothing) => {
+                self.context.metrics.object(&self.key.namespace, &self.key.name, &self.previous);
+                return Ok(held.next());
+            }
+            (_, Showing::Ready(ready)) => ready,
+            // A conflict needs no look to be known.
+            (Some(_), Showing::Nothing) => "False",
         };
         if self.mirrored.region.is_none() {
             self.mirrored.region = Some(scope.region.to_string());
@@ -54,7 +61,7 @@ impl Pass<'_> {
         let account =
             if answered { self.account(scope, &Observation::NotFound).await } else { self.remembered_account() };
         let place = self.place(scope, account);
-        let verdict = match self.context.rival(&self.key, &self.intent) {
+        let verdict = match rival {
             Some(rival) => self.conflict(&place, &rival),
             None => failing(&failure, ready, &place),
         };

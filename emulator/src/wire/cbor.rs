@@ -3,6 +3,7 @@
 use super::Shape;
 use crate::errors::ApiError;
 use ciborium::Value as Cbor;
+use ciborium::de::Error;
 use serde_json::{Map, Number, Value};
 
 pub(super) const CONTENT_TYPE: &str = "application/cbor";
@@ -15,11 +16,21 @@ const EPOCH_SECONDS: u64 = 1;
 /// CBOR as JSON. What JSON lacks becomes something that no member of the API is: bytes a list of numbers, a tag an
 /// object. So a wrong type stays wrong.
 pub(super) fn decode(mut body: &[u8]) -> Result<Value, String> {
-    let item: Cbor = ciborium::from_reader(&mut body).map_err(|error| format!("the body is no CBOR: {error}"))?;
+    let item: Cbor =
+        ciborium::from_reader(&mut body).map_err(|error| format!("the body is no CBOR: {}", why(&error)))?;
     if !body.is_empty() {
         return Err(format!("{} bytes are left over after the CBOR item", body.len()));
     }
     json(item)
+}
+
+fn why<E>(error: &Error<E>) -> String {
+    match error {
+        Error::Io(_) => "it breaks off".to_owned(),
+        Error::Syntax(offset) => format!("wrong at byte {offset}"),
+        Error::Semantic(_, what) => what.clone(),
+        Error::RecursionLimitExceeded => "it is too deep".to_owned(),
+    }
 }
 
 fn json(item: Cbor) -> Result<Value, String> {

@@ -90,6 +90,10 @@ impl Connection {
         self.0.shutdown(std::net::Shutdown::Write).unwrap();
     }
 
+    pub(crate) fn has_more_to_read(&self) -> bool {
+        self.0.peek(&mut [0]).is_ok_and(|count| count > 0)
+    }
+
     /// The answer; none when the connection was closed without a single byte of one.
     pub(crate) fn receive(&mut self) -> Option<Answer> {
         let mut bytes = Vec::new();

@@ -104,8 +104,8 @@ fn every_field_comes_back_as_it_was_put() {
         "SourceCluster": "sc", "DeleteTimestamp": 1534461856.001, "TagList": [{"Key": "k", "Value": "v"}],
         "HsmType": "h", "Mode": "M"});
     let emulator = with(json!([full]));
-    assert_eq!(client(&emulator).describe(json!({})), [full.clone()]);
-    let mut true_one = full;
+    let mut true_one = full.clone();
+    assert_eq!(client(&emulator).describe(json!({})), [full]);
     true_one["Account"] = json!("111122223333");
     true_one["Region"] = json!("us-east-1");
     assert_eq!(emulator.backups(), [true_one]);

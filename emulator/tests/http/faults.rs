@@ -142,6 +142,20 @@ fn a_delayed_change_is_made_even_if_the_client_has_gone() {
 }
 
 #[test]
+fn not_even_a_reset_connection_keeps_a_delayed_change_from_being_made() {
+    let emulator = emulator(json!([{"effect": "delay", "delay_seconds": 0.3, "after": 1}]));
+    let here = client(&emulator);
+    let mut connection = here.connect();
+    here.send_json(&mut connection, "DescribeBackups", b"{}");
+    eventually("the first answer", || connection.has_more_to_read());
+    here.send_json(&mut connection, "DeleteBackup", json!({"BackupId": A}).to_string().as_bytes());
+    eventually("the fault", || emulator.faults().is_empty());
+    // A connection that is closed before all is read is reset.
+    drop(connection);
+    eventually("the change", || state(&emulator, A) == "PENDING_DELETION");
+}
+
+#[test]
 fn the_first_that_matches_takes_the_request() {
     let emulator = emulator(json!([
         {"op": "RestoreBackup", "code": "Restore"},

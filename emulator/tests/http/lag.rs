@@ -96,6 +96,18 @@ fn what_the_control_api_writes_shows_at_once() {
 }
 
 #[test]
+fn without_a_lag_everything_shows_even_what_was_changed_later_by_the_clock() {
+    let emulator = with(json!([{"BackupId": A}]));
+    let here = client(&emulator);
+    emulator.behaviour(json!({"describe_lag_seconds": 60})).unwrap();
+    here.call("DeleteBackup", json!({"BackupId": A})).ok();
+    emulator.advance(-1000.0).unwrap();
+    assert_eq!(here.state(A).unwrap(), "READY");
+    emulator.behaviour(json!({"describe_lag_seconds": 0})).unwrap();
+    assert_eq!(here.state(A).unwrap(), "PENDING_DELETION");
+}
+
+#[test]
 fn a_shorter_lag_shows_changes_sooner_and_a_longer_one_hides_none() {
     let emulator = with(json!([{"BackupId": A}]));
     let here = client(&emulator);

@@ -63,7 +63,9 @@ fn the_credentials_name_the_account_and_the_role() {
 #[test]
 fn a_web_identity_assumes_a_role_without_credentials() {
     let emulator = start();
-    let body = format!("Action=AssumeRoleWithWebIdentity&RoleArn={ROLE}&RoleSessionName=me&WebIdentityToken=t.o.k");
+    let body = format!(
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=me&WebIdentityToken=t.o.k"
+    );
     let answer = call(&emulator, &body);
     let result = element(&answer.text(), "AssumeRoleWithWebIdentityResult");
     assert!(element(&result, "AccessKeyId").starts_with("ASIA444455556666"));

@@ -1,6 +1,6 @@
 //! The throttle, and latency.
 
-use crate::client::{A, client, with};
+use crate::client::{A, client, truth, with};
 use cloudhsm_emulator::{Emulator, ManualClock, Options};
 use serde_json::json;
 use std::sync::Arc;
@@ -48,13 +48,7 @@ fn sts_control_calls_and_refused_calls_take_no_token() {
     here.call("DeleteBackup", json!({})).fails("CloudHsmInvalidRequestException");
     here.call("CreateCluster", json!({})).fails("UnknownOperationException");
     here.call("DeleteBackup", json!({"BackupId": A})).fails("ThrottlingException");
-    assert_eq!(here.state_now(A), "READY");
-}
-
-impl crate::client::Client<'_> {
-    fn state_now(self, id: &str) -> String {
-        crate::client::truth(self.emulator, id)["BackupState"].as_str().unwrap().to_owned()
-    }
+    assert_eq!(truth(&emulator, A)["BackupState"], "READY");
 }
 
 #[test]
