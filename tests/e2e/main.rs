@@ -11,4 +11,7 @@ mod idle;
 mod lost_answers;
 mod main_job;
 mod outages;
+mod starting;
+mod stopping;
+mod watching;
 mod world;

@@ -49,6 +49,7 @@ impl World {
             .kubeconfig(&self.kubeconfig)
             .aws(&self.emulator.url(), ACCOUNT)
             .args(["--namespace", &self.namespace])
+            .env("CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", "false")
             .env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", format!("{}s", RESYNC.as_secs()))
     }
 
