@@ -45,6 +45,7 @@ pub fn mirror(previous: &CloudHsmBackupStatus, intent: &Intent, observation: &Ob
         observed_generation: memory.observed_generation,
         last_handled_requested_at: memory.last_handled_requested_at,
         conditions: memory.conditions,
+        unreadable: memory.unreadable,
     }
 }
 
@@ -58,6 +59,18 @@ fn unrequested_deletion(memory: &CloudHsmBackupStatus, intent: &Intent, observat
     let known = memory.backup_state.as_deref() == Some(BackupState::PendingDeletion.as_str());
     let new = backup.state == BackupState::PendingDeletion && !known;
     (taken_by_retention && (new || memory.unrequested_deletion == Some(true))).then_some(true)
+}
+
+/// The status to start a pass from: what this process concluded last, with the conditions of other controllers as they are stored.
+#[must_use]
+pub fn with_foreign_conditions(own: &CloudHsmBackupStatus, stored: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
+    let ours = own.conditions.iter().filter(|condition| is_ours(condition));
+    let foreign = stored.conditions.iter().filter(|condition| !is_ours(condition));
+    CloudHsmBackupStatus { conditions: ours.chain(foreign).cloned().collect(), ..own.clone() }
+}
+
+fn is_ours(condition: &Condition) -> bool {
+    [READY, RECONCILING, STALLED].contains(&condition.type_.as_str())
 }
 
 fn only_conditions(previous: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
@@ -131,12 +144,12 @@ pub fn conclude(
         Progress::Stalled => conditions.push(condition(STALLED, "True")),
     }
     // Conditions of other controllers aren't ours to remove.
-    let ours = [READY, RECONCILING, STALLED];
-    conditions.extend(previous.iter().filter(|old| !ours.contains(&old.type_.as_str())).cloned());
+    conditions.extend(previous.iter().filter(|old| !is_ours(old)).cloned());
     CloudHsmBackupStatus {
         observed_generation: Some(generation),
         last_handled_requested_at: requested_at.map(str::to_owned).or(mirrored.last_handled_requested_at),
         conditions,
+        unreadable: false,
         ..mirrored
     }
 }

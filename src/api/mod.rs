@@ -1,10 +1,11 @@
 //! The custom resource `CloudHsmBackup`: what users write and read. Its doc comments are what `kubectl explain` shows.
 
-// The derives below generate `pub` items that rustc takes for unreachable.
-#![allow(unreachable_pub)]
+// The derives below generate items that rustc takes for unreachable, or unread.
+#![allow(unreachable_pub, dead_code)]
 
 mod crd;
 mod reason;
+mod stored;
 
 pub use crd::crds;
 pub use reason::{Progress, Reason};
@@ -134,7 +135,7 @@ impl DesiredState {
 ///
 /// When AWS no longer shows the backup, only `backupState` goes; the other fields stay, as memory of what was last seen.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct CloudHsmBackupStatus {
     /// The generation of the object that this status speaks of; -1 before the operator has seen the object.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,6 +216,10 @@ pub struct CloudHsmBackupStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+
+    /// Whether the stored status held a value that can't be read. It was left out here, and is to be written over.
+    #[serde(skip)]
+    pub unreadable: bool,
 }
 
 impl CloudHsmBackupStatus {

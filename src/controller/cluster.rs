@@ -102,24 +102,19 @@ impl Cluster {
     }
 }
 
-/// The merge patch that leaves exactly `next`: what it lacks is set to null.
+/// The merge patch that leaves exactly `next`: every field that it lacks is set to null, and so is every tag that goes.
 fn replacing(previous: &CloudHsmBackupStatus, next: &CloudHsmBackupStatus) -> Value {
-    let fields = |status| serde_json::to_value(status).unwrap_or_default();
-    let mut patch = fields(next);
-    if let (Value::Object(patch), Value::Object(old)) = (&mut patch, fields(previous)) {
-        nulls(patch, &old);
+    let mut patch: Map<String, Value> =
+        CloudHsmBackupStatus::FIELDS.into_iter().map(|field| (field.to_owned(), Value::Null)).collect();
+    if let Ok(Value::Object(fields)) = serde_json::to_value(next) {
+        patch.extend(fields);
     }
-    patch
-}
-
-fn nulls(patch: &mut Map<String, Value>, old: &Map<String, Value>) {
-    for (key, value) in old {
-        match (patch.get_mut(key), value) {
-            (None, _) => drop(patch.insert(key.clone(), Value::Null)),
-            (Some(Value::Object(new)), Value::Object(value)) => nulls(new, value),
-            _ => {}
+    if let Some(Value::Object(tags)) = patch.get_mut("tags") {
+        for gone in previous.tags.iter().flatten().map(|(key, _)| key) {
+            tags.entry(gone).or_insert(Value::Null);
         }
     }
+    Value::Object(patch)
 }
 
 trait AwaitWithin<T> {
@@ -158,9 +153,9 @@ mod tests {
             tags: tags(&[("team", "billing")]),
             ..Default::default()
         };
-        assert_eq!(
-            replacing(&previous, &next),
-            json!({"backupState": null, "clusterId": "cluster-dygnwhmscg5", "tags": {"team": "billing", "old": null}})
-        );
+        let patch = replacing(&previous, &next);
+        assert_eq!(patch["tags"], json!({"team": "billing", "old": null}));
+        assert_eq!((&patch["backupState"], &patch["copyTimestamp"]), (&Value::Null, &Value::Null));
+        assert_eq!(patch["clusterId"], "cluster-dygnwhmscg5");
     }
 }

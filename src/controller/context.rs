@@ -50,13 +50,14 @@ pub(super) struct Context {
 /// What this process remembers of an object.
 #[derive(Default)]
 struct Local {
+    uid: Option<String>,
+    concluded: Option<CloudHsmBackupStatus>,
     written: Option<Written>,
     errors: u32,
 }
 
 /// The last status this process wrote, and as which version of the object it was stored.
 struct Written {
-    uid: Option<String>,
     resource_version: Option<u64>,
     status: CloudHsmBackupStatus,
 }
@@ -155,19 +156,30 @@ impl Context {
         }
     }
 
-    /// The object's status: of the cache, or of our own last write where the cache doesn't have that yet.
-    pub(super) fn newest_status(&self, key: &ObjectKey, object: &CloudHsmBackup) -> CloudHsmBackupStatus {
+    /// The object's status as it is stored: of the cache, or of our own last write where the cache doesn't have that yet. And the
+    /// one this process concluded last: while the process lives its own word is its memory, and nobody else's.
+    pub(super) fn statuses(
+        &self,
+        key: &ObjectKey,
+        object: &CloudHsmBackup,
+    ) -> (CloudHsmBackupStatus, Option<CloudHsmBackupStatus>) {
+        let cached = || object.status.clone().unwrap_or_default();
         let mut local = lock(&self.local);
-        let Some(local) = local.get_mut(key) else { return object.status.clone().unwrap_or_default() };
-        match &local.written {
-            Some(written) if written.uid == object.uid() && written.resource_version > version(object) => {
-                written.status.clone()
-            }
-            _ => {
-                local.written = None;
-                object.status.clone().unwrap_or_default()
-            }
+        let Some(local) = local.get_mut(key) else { return (cached(), None) };
+        if local.uid != object.uid() {
+            *local = Local { uid: object.uid(), ..Local::default() };
         }
+        local.written.take_if(|written| written.resource_version <= version(object));
+        let stored = local.written.as_ref().map_or_else(cached, |written| written.status.clone());
+        (stored, local.concluded.clone())
+    }
+
+    /// Remembers what is written, or stood there already.
+    pub(super) fn conclude(&self, key: &ObjectKey, object: &CloudHsmBackup, status: CloudHsmBackupStatus) {
+        lock(&self.local)
+            .entry(key.clone())
+            .or_insert_with(|| Local { uid: object.uid(), ..Local::default() })
+            .concluded = Some(status);
     }
 
     /// Writes a status and remembers it until the cache has it.
@@ -187,8 +199,13 @@ impl Context {
             }
         };
         let status = stored.status.clone().unwrap_or_default();
-        let written = Written { uid: stored.uid(), resource_version: version(&stored), status };
-        lock(&self.local).entry(key.clone()).or_default().written = Some(written);
+        let written = Written { resource_version: version(&stored), status };
+        let mut local = lock(&self.local);
+        let local = local.entry(key.clone()).or_default();
+        if local.uid != stored.uid() {
+            *local = Local { uid: stored.uid(), ..Local::default() };
+        }
+        local.written = Some(written);
         Ok(())
     }
 

@@ -34,7 +34,9 @@ pub(super) struct Pass<'a> {
     pub(super) intent: Intent,
     /// The request that this pass answers.
     pub(super) request: Option<String>,
-    /// The status as it stands.
+    /// The status as it is stored.
+    pub(super) stored: CloudHsmBackupStatus,
+    /// The status as it was concluded last: by this process, else what is stored.
     pub(super) previous: CloudHsmBackupStatus,
     /// The same with what was seen since copied into it.
     pub(super) mirrored: CloudHsmBackupStatus,
@@ -55,19 +57,11 @@ pub(super) struct Weighed {
 impl<'a> Pass<'a> {
     pub(super) fn new(context: &'a Context, object: &'a CloudHsmBackup, key: ObjectKey) -> Self {
         let intent = Intent::of(object, context.default_region().as_ref());
-        let previous = context.newest_status(&key, object);
+        let (stored, concluded) = context.statuses(&key, object);
+        let previous = concluded.map_or_else(|| stored.clone(), |own| status::with_foreign_conditions(&own, &stored));
         let request = open_request(object, &previous).map(str::to_owned);
-        Self {
-            context,
-            object,
-            key,
-            intent,
-            request,
-            mirrored: previous.clone(),
-            previous,
-            notices: Vec::new(),
-            drift: None,
-        }
+        let mirrored = previous.clone();
+        Self { context, object, key, intent, request, stored, previous, mirrored, notices: Vec::new(), drift: None }
     }
 
     /// Returns how long until the object needs another pass.

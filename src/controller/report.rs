@@ -147,11 +147,11 @@ impl Pass<'_> {
 
     /// Writes the status where it differs, then sends the events.
     async fn conclude(self, verdict: &Verdict) -> Result<(), ClusterError> {
-        let Self { context, object, key, intent, request, previous, mirrored, notices, drift } = self;
+        let Self { context, object, key, intent, request, stored, previous, mirrored, notices, drift } = self;
         let now = context.clock.now();
         let next = status::conclude(mirrored, verdict, intent.generation, request.as_deref(), now);
-        if next != previous {
-            context.write_status(&key, object, &previous, &next).await?;
+        if next != stored {
+            context.write_status(&key, object, &stored, &next).await?;
             tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
         }
         context.metrics.object(&key.namespace, &key.name, &next);
@@ -163,6 +163,7 @@ impl Pass<'_> {
         for notice in notices.into_iter().chain(stalled) {
             context.events.publish(object, notice).await;
         }
+        context.conclude(&key, object, next);
         Ok(())
     }
 
