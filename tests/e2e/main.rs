@@ -13,5 +13,6 @@ mod main_job;
 mod outages;
 mod starting;
 mod stopping;
+mod telling;
 mod watching;
 mod world;
