@@ -15,4 +15,5 @@ mod starting;
 mod stopping;
 mod telling;
 mod watching;
+mod wishes;
 mod world;
