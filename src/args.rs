@@ -44,7 +44,7 @@ pub struct RunArguments {
     pub namespace: Vec<String>,
 
     /// How often each backup is looked at for drift: 1s and up, such as 90s, 5m, 1h
-    #[arg(long, default_value = "5m", env = "CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", value_parser = interval)]
+    #[arg(long, allow_hyphen_values = true, default_value = "5m", env = "CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", value_parser = interval)]
     pub resync_interval: Duration,
 
     /// Address of /healthz, /readyz and /metrics
@@ -159,6 +159,7 @@ mod tests {
     #[case(&["--mode", "sometimes"], "restore-only")]
     #[case(&["--resync-interval", "0s"], "1s and up")]
     #[case(&["--resync-interval", "-5m"], "--resync-interval")]
+    #[case(&["--resync-interval", "-5m"], "1s and up")]
     #[case(&["--resync-interval", "5"], "1s and up")]
     #[case(&["--region", "https://example.com"], "us-east-1")]
     #[case(&["--namespace", "Not A Name"], "such as hsm")]

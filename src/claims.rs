@@ -54,6 +54,18 @@ impl Claims {
         affected
     }
 
+    /// Takes in what a known object asks for as a pass reads it, such as with a default region found since. An object that isn't known,
+    /// or is another one of that name, claims nothing: only the watch tells what there is.
+    pub fn refresh(&mut self, object: &ObjectKey, intent: &Intent) -> Vec<ObjectKey> {
+        if self.is_known(object, &intent.uid) { self.set(object, Some(intent.clone())) } else { Vec::new() }
+    }
+
+    /// Whether the watch knows the object, with that uid.
+    #[must_use]
+    pub fn is_known(&self, object: &ObjectKey, uid: &str) -> bool {
+        self.of(object).is_some_and(|known| known.uid == uid)
+    }
+
     /// The object, first in the order of names, that contradicts this one.
     #[must_use]
     pub fn rival(&self, object: &ObjectKey, intent: &Intent) -> Option<Rival> {
@@ -161,6 +173,17 @@ mod tests {
         claims.set(&key("a"), Some(mine.clone()));
         claims.set(&key("b"), Some(other));
         assert!(claims.rival(&key("a"), &mine).is_some());
+    }
+
+    #[test]
+    fn a_pass_over_an_object_that_is_gone_claims_nothing() {
+        let mut claims = Claims::default();
+        let ghost = intent(DesiredState::Present);
+        claims.refresh(&key("a"), &ghost);
+        assert!(!claims.is_known(&key("a"), "u"));
+        claims.set(&key("a"), Some(with(|i| i.uid = "another".into())));
+        claims.refresh(&key("a"), &ghost);
+        assert!(claims.is_known(&key("a"), "another"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn shortened(text: &str, longest: usize) -> String {
 }
 
 fn cleaned(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect();
+    let spaced: String = before_what_was_signed(text).chars().map(|c| if is_printable(c) { c } else { ' ' }).collect();
     let mut words = spaced.split_whitespace().peekable();
     let mut kept: Vec<String> = Vec::new();
     while let Some(word) = words.next() {
@@ -54,6 +54,14 @@ fn cleaned(text: &str) -> String {
         }
     }
     kept.join(" ")
+}
+
+/// Where AWS takes a signature for wrong it may repeat all that was signed, the session token among it.
+fn before_what_was_signed(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let marks = ["canonical string", "string-to-sign", "x-amz-security-token"];
+    let at = marks.into_iter().filter_map(|mark| lower.find(mark)).min();
+    at.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
 fn is_printable(c: char) -> bool {
@@ -127,6 +135,7 @@ mod tests {
     #[case("key AKIAABCDEFGHIJKLMNOP is off", "key AKIA… is off")]
     #[case("(ASIA111122223333ABCDEF)", "(ASIA…)")]
     #[case("ASIA is a continent", "ASIA is a continent")]
+    #[case("no. The Canonical String was x-amz-security-token:FQoG", "no. The")]
     #[case(
         "User: arn:aws:sts::111122223333:assumed-role/op/session-1699999999 is not authorized",
         "User: arn:aws:sts::111122223333:assumed-role/op is not authorized"

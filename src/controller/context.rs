@@ -56,6 +56,15 @@ struct Local {
     errors: u32,
 }
 
+impl Local {
+    /// Another object of the same name has nothing to do with what was remembered.
+    fn belongs_to(&mut self, uid: Option<&str>) {
+        if self.uid.as_deref() != uid {
+            *self = Self { uid: uid.map(str::to_owned), ..Self::default() };
+        }
+    }
+}
+
 /// The last status this process wrote, and as which version of the object it was stored.
 struct Written {
     resource_version: Option<u64>,
@@ -116,9 +125,15 @@ impl Context {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Takes in what an object asks for, and wakes those that this concerns.
+    /// Takes in what the watch says an object asks for, and wakes those that this concerns.
     pub(super) fn claim(&self, key: &ObjectKey, intent: Option<Intent>) {
         let affected = lock(&self.claims).set(key, intent);
+        self.wake(affected);
+    }
+
+    /// The same as a pass reads it.
+    pub(super) fn refresh_claim(&self, key: &ObjectKey, intent: &Intent) {
+        let affected = lock(&self.claims).refresh(key, intent);
         self.wake(affected);
     }
 
@@ -145,13 +160,16 @@ impl Context {
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
-        let intent = lock(&self.claims).of(key).cloned();
-        self.claim(key, None);
-        lock(&self.local).remove(key);
-        self.metrics.object_gone(&key.namespace, &key.name);
-        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent
-            && !lock(&self.claims).is_named(&backup_id)
-        {
+        let (intent, affected) = {
+            let mut claims = lock(&self.claims);
+            let intent = claims.of(key).cloned();
+            let affected = claims.set(key, None);
+            lock(&self.local).remove(key);
+            self.metrics.object_gone(&key.namespace, &key.name);
+            (intent.filter(|intent| !claims.is_named(&intent.backup_id)), affected)
+        };
+        self.wake(affected);
+        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent {
             self.inventory.forget(&scope, &backup_id);
         }
     }
@@ -166,20 +184,24 @@ impl Context {
         let cached = || object.status.clone().unwrap_or_default();
         let mut local = lock(&self.local);
         let Some(local) = local.get_mut(key) else { return (cached(), None) };
-        if local.uid != object.uid() {
-            *local = Local { uid: object.uid(), ..Local::default() };
-        }
+        local.belongs_to(object.uid().as_deref());
         local.written.take_if(|written| written.resource_version <= version(object));
         let stored = local.written.as_ref().map_or_else(cached, |written| written.status.clone());
         (stored, local.concluded.clone())
     }
 
-    /// Remembers what is written, or stood there already.
-    pub(super) fn conclude(&self, key: &ObjectKey, object: &CloudHsmBackup, status: CloudHsmBackupStatus) {
-        lock(&self.local)
-            .entry(key.clone())
-            .or_insert_with(|| Local { uid: object.uid(), ..Local::default() })
-            .concluded = Some(status);
+    /// Remembers what is written, or stood there already, and shows it in the metrics; but nothing of an object that went meanwhile.
+    pub(super) fn conclude(&self, key: &ObjectKey, uid: &str, status: CloudHsmBackupStatus) {
+        // Held to the end, so that the watch takes the object away before or after this, not in between.
+        let claims = lock(&self.claims);
+        if !claims.is_known(key, uid) {
+            return;
+        }
+        self.metrics.object(&key.namespace, &key.name, &status);
+        let mut local = lock(&self.local);
+        let local = local.entry(key.clone()).or_default();
+        local.belongs_to(Some(uid));
+        local.concluded = Some(status);
     }
 
     /// Writes a status and remembers it until the cache has it.
@@ -202,9 +224,7 @@ impl Context {
         let written = Written { resource_version: version(&stored), status };
         let mut local = lock(&self.local);
         let local = local.entry(key.clone()).or_default();
-        if local.uid != stored.uid() {
-            *local = Local { uid: stored.uid(), ..Local::default() };
-        }
+        local.belongs_to(stored.uid().as_deref());
         local.written = Some(written);
         Ok(())
     }

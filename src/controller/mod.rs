@@ -8,10 +8,10 @@ mod report;
 
 pub use readiness::Readiness;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::{
-    Stream, StreamExt,
+    FutureExt, Stream, StreamExt,
     channel::mpsc::{UnboundedReceiver, unbounded},
     future,
     stream::{self, SelectAll},
@@ -73,26 +73,30 @@ pub async fn run(
     let (wake, woken) = unbounded();
     let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
     // No pass before all objects are known: one that isn't yet might contradict one that is.
-    let closed = context.gate.write().await;
-    let controllers = controllers(&client, &settings, &context, &readiness, woken);
-    let running = async {
-        let opened = async {
-            readiness.known().await;
-            tracing::info!("all watched objects are known");
-            drop(closed);
-            future::pending::<()>().await;
-        };
-        future::join(controllers.for_each(|()| future::ready(())), opened).await;
+    let mut closed = Some(context.gate.write().await);
+    let mut running = pin!(controllers(&client, &settings, &context, &readiness, woken).collect::<()>().fuse());
+    let mut stop = pin!(stop.fuse());
+    let known = tokio::select! {
+        () = &mut running => false,
+        () = &mut stop => false,
+        () = readiness.known() => true,
     };
-    tokio::select! {
-        () = running => tracing::error!("the watches ended by themselves"),
-        () = stop => {}
+    if known {
+        tracing::info!("all watched objects are known");
+        drop(closed.take());
+        tokio::select! {
+            () = &mut running => tracing::error!("the watches ended by themselves"),
+            () = &mut stop => {}
+        }
     }
     context.stop();
+    drop(closed);
     tracing::info!("stopping: waiting for work in flight");
-    // A pass holds the gate for reading; once it is ours none is under way, and none begins.
-    if tokio::time::timeout(GRACE, context.gate.write()).await.is_err() {
-        tracing::warn!("work in flight didn't end within {GRACE:?}");
+    // A pass holds the gate for reading; once it is ours none is under way, and none begins. Dropping `running` would end them.
+    tokio::select! {
+        () = &mut running => {}
+        _gate = context.gate.write() => {}
+        () = tokio::time::sleep(GRACE) => tracing::warn!("work in flight didn't end within {GRACE:?}"),
     }
 }
 

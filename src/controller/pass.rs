@@ -66,7 +66,7 @@ impl<'a> Pass<'a> {
 
     /// Returns how long until the object needs another pass.
     pub(super) async fn run(mut self) -> Result<Duration, ClusterError> {
-        self.context.claim(&self.key, Some(self.intent.clone()));
+        self.context.refresh_claim(&self.key, &self.intent);
         let asked = self.previous.observed_generation != Some(self.intent.generation)
             || self.request.is_some()
             || self.previous.condition(READY).is_none();

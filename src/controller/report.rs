@@ -44,7 +44,7 @@ impl Pass<'_> {
         let showing = status::showing(&self.previous, asked, held.has_looked(), held.is_stale());
         let ready = match (&rival, showing) {
             (None, Showing::Nothing) => {
-                self.context.metrics.object(&self.key.namespace, &self.key.name, &self.previous);
+                self.context.conclude(&self.key, &self.intent.uid, self.previous);
                 return Ok(held.next());
             }
             (_, Showing::Ready(ready)) => ready,
@@ -154,16 +154,15 @@ impl Pass<'_> {
             context.write_status(&key, object, &stored, &next).await?;
             tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
         }
-        context.metrics.object(&key.namespace, &key.name, &next);
         if let Some(state) = drift {
             context.metrics.drift(&state);
         }
         let stalled = status::newly_stalled(&previous, &next);
         let stalled = stalled.map(|condition| Notice::stalled(&condition.reason, &condition.message));
+        context.conclude(&key, &intent.uid, next.clone());
         for notice in notices.into_iter().chain(stalled) {
             context.events.publish(object, notice).await;
         }
-        context.conclude(&key, object, next);
         Ok(())
     }
 
