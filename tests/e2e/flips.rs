@@ -102,7 +102,7 @@ async fn two_flips_while_a_write_is_under_way_end_as_declared() {
 async fn progress(world: &World, flip: usize) {
     let requests = world.emulator.requests(0).len();
     let steps = [0, 1, 0, 2, 3][flip % 5];
-    if flip % 7 == 0 {
+    if flip.is_multiple_of(7) {
         let reason = if flip % 2 == 1 { "PendingDeletion" } else { "Available" };
         world.reason("payments", reason).await;
     } else if steps > 0 {

@@ -90,6 +90,47 @@ async fn aws_that_hangs_keeps_it_from_ending_for_30_seconds_at_most() {
     assert!(asked.elapsed() < Duration::from_secs(31), "{:?}", asked.elapsed());
 }
 
+#[tokio::test]
+async fn an_api_server_that_hangs_keeps_it_from_ending_for_30_seconds_at_most() {
+    let (_alone, world) = World::alone("stop-frozen").await;
+    world.backup(ID, "READY", json!({}));
+    let operator = world.started().await;
+    world.fault(json!({"op": "DeleteBackup", "effect": "delay", "delay_seconds": 1}));
+    world.declare("payments", ID, "Deleted", json!({})).await;
+    under_way(&world).await;
+    world.control_plane.pause_apiserver().await;
+    let asked = Instant::now();
+    operator.terminate();
+    let status = operator.wait_exit(Duration::from_secs(40)).await;
+    let took = asked.elapsed();
+    world.control_plane.resume_apiserver().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(31), "{took:?}");
+    // The next process takes it up where AWS is.
+    let _operator = world.started().await;
+    world.reason("payments", "PendingDeletion").await;
+    assert_eq!(world.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_ready_yet_ends_at_once_and_well() {
+    let (_alone, world) = World::alone("stop-early").await;
+    world.backup(ID, "READY", json!({}));
+    world.declare("payments", ID, "Deleted", json!({})).await;
+    // It gets as far as asking the API server, which doesn't answer.
+    world.control_plane.pause_apiserver().await;
+    let operator = world.operator().start();
+    operator.address().await;
+    let asked = Instant::now();
+    operator.terminate();
+    let status = operator.wait_exit(Duration::from_secs(40)).await;
+    let took = asked.elapsed();
+    world.control_plane.resume_apiserver().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(world.writes(), []);
+}
+
 async fn under_way(world: &World) {
     eventually("the requests are under way", DEADLINE, async || {
         let left = world.emulator.faults();
