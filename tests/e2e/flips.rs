@@ -1,18 +1,16 @@
 //! Many changes of mind, fast: what the status claims is true at every moment, and what is done was asked for.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use cloudhsm_backup_operator::api::{CloudHsmBackup, READY};
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::world::{World, id};
+use crate::{
+    sampler::Sampler,
+    world::{World, id},
+};
 
 const ID: &str = "backup-ro5c4er4aac";
 const FLIPS: usize = 50;
@@ -29,7 +27,7 @@ async fn ready_is_never_true_while_aws_disagrees_and_each_write_was_asked_for() 
     let mut history: History = vec![(now(), "Present")];
     world.reason("payments", "Available").await;
 
-    let sampler = Sampler::start(&world, "payments");
+    let sampler = Sampler::start(&world, vec![("payments".into(), ID.into())]);
     for flip in 1..=FLIPS {
         let desired = if flip % 2 == 1 { "Deleted" } else { "Present" };
         // Before and after: AWS may see a write of what is declared while the API server still writes its answer.
@@ -137,52 +135,4 @@ fn justified(world: &World, id: &str, history: &History) {
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-/// Compares what an object claims with AWS's truth, again and again. What was read of AWS between two reads of the same version of
-/// the object was true while the object claimed it.
-struct Sampler {
-    stop: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<usize>,
-}
-
-impl Sampler {
-    fn start(world: &Arc<World>, name: &'static str) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, world) = (Arc::clone(&stop), Arc::clone(world));
-        let lies: Mutex<Vec<String>> = Mutex::default();
-        let task = tokio::spawn(async move {
-            let api = world.api();
-            let mut claims = 0;
-            while !stopped.load(Ordering::Relaxed) {
-                if let Some(lie) = sample(&world, &api, name, &mut claims).await {
-                    lies.lock().unwrap().push(lie);
-                }
-            }
-            let lies = lies.into_inner().unwrap();
-            assert!(lies.is_empty(), "{lies:?}");
-            claims
-        });
-        Self { stop, task }
-    }
-
-    async fn stop(self) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        self.task.await.unwrap()
-    }
-}
-
-async fn sample(world: &World, api: &Api<CloudHsmBackup>, name: &str, claims: &mut usize) -> Option<String> {
-    let before = api.get(name).await.unwrap();
-    let truth = world.state(ID);
-    let after = api.get(name).await.unwrap();
-    let status = before.status.clone().unwrap_or_default();
-    let ready = status.condition(READY).is_some_and(|ready| ready.status == "True");
-    let current = status.observed_generation == before.metadata.generation;
-    if !ready || !current || before.resource_version() != after.resource_version() {
-        return None;
-    }
-    *claims += 1;
-    let declared = if before.spec.desired_state.as_str() == "Deleted" { "PENDING_DELETION" } else { "READY" };
-    (truth != declared).then(|| format!("AWS is {truth}, and {:?}", before.status))
 }

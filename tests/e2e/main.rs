@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod chaos;
 mod crash;
 mod failed_looks;
 mod failed_setup;
@@ -11,6 +12,7 @@ mod idle;
 mod lost_answers;
 mod main_job;
 mod outages;
+mod sampler;
 mod starting;
 mod stopping;
 mod telling;
