@@ -102,6 +102,22 @@ async fn a_denied_write_names_the_action_that_is_missing() {
 }
 
 #[tokio::test]
+async fn aws_s_text_is_shown_printable_and_at_most_200_characters_of_it() {
+    let world = World::new("long-text").await;
+    world.backup(ID, "READY", json!({}));
+    let _operator = world.started().await;
+    let text = format!("two\nlines\u{1b}[31m\u{202e} and {}", "ü".repeat(3_000));
+    world.fault(json!({"op": "DeleteBackup", "times": -1, "code": "CloudHsmInvalidRequestException", "message": text}));
+    world.declare("payments", ID, "Deleted", json!({})).await;
+    let object = world.reason("payments", "InvalidRequest").await;
+    let message = ready_condition(&object).message;
+    assert!(message.contains("two lines") && message.matches('ü').count() <= 200, "{message}");
+    assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message}");
+    let note = world.event("payments", "Warning", "InvalidRequest").await;
+    assert!(note.len() <= 1024 && !note.contains(char::is_control), "{note}");
+}
+
+#[tokio::test]
 async fn no_back_off_of_a_write_outlasts_a_change_of_the_spec_or_a_request() {
     let world = World::new("impatient-write").await;
     let patient = world.operator().env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", "5m");

@@ -16,6 +16,7 @@ mod sampler;
 mod starting;
 mod stopping;
 mod telling;
+mod twins;
 mod watching;
 mod wishes;
 mod world;
