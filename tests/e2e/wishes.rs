@@ -179,3 +179,26 @@ async fn a_restart_into_an_outage_leaves_settled_objects_alone_for_three_interva
     world.heal();
     world.reason("payments", "Available").await;
 }
+
+#[tokio::test]
+async fn a_look_that_hangs_for_one_backup_keeps_no_other_waiting() {
+    let world = World::new("one-hangs").await;
+    for n in 0..6 {
+        world.backup(&id(n), "READY", json!({}));
+    }
+    let _operator = ready(world.operator().env(RESYNC, "5m").start()).await;
+    world.fault(json!({"op": "DescribeBackups", "effect": "delay", "delay_seconds": 8}));
+    world.declare("hanging", &id(0), "Deleted", json!({})).await;
+    eventually("the look hangs", DEADLINE, async || {
+        if world.emulator.faults().is_empty() { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    for n in 1..6 {
+        world.declare(&format!("object-{n}"), &id(n), "Deleted", json!({})).await;
+    }
+    for n in 1..6 {
+        world.reason(&format!("object-{n}"), "PendingDeletion").await;
+    }
+    assert_eq!(world.state(&id(0)), "READY", "the others didn't wait for it");
+    world.reason("hanging", "PendingDeletion").await;
+}

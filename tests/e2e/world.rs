@@ -192,6 +192,8 @@ impl World {
         static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
         let guard = IN_USE.lock().await;
         let control_plane = CONTROL_PLANE.get_or_init(ControlPlane::start).await;
+        // A test that failed may have left it frozen; the others shall not fail with it.
+        control_plane.resume_apiserver().await;
         (guard, Self::on(control_plane, name).await)
     }
 
