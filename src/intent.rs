@@ -99,3 +99,6 @@ impl Memory {
         Self { state, delete_timestamp }
     }
 }
+
+#[cfg(test)]
+mod tests;

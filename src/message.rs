@@ -115,32 +115,8 @@ pub fn decided(decision: &Decision, about: &About<'_>) -> String {
         }
         Reason::Deleted => format!("{place} is gone for good, as declared; nothing to do, this object can be removed"),
         Reason::BackupNotFound => not_found(about),
-        Reason::UnknownBackupState => {
-            let word = backup.map(|backup| backup.state.as_str()).filter(|word| !word.is_empty()).unwrap_or("no state");
-            format!(
-                "AWS reports {word:?} for {place}, which this version of the operator doesn't know, so it does nothing; \
-                 upgrade the operator, or look with `aws cloudhsmv2 describe-backups`"
-            )
-        }
-        Reason::Suspended if about.intent.deleting => format!(
-            "{} is due for {place}, but this object is being removed, so nothing is sent; \
-             to have it done, declare it in a new object",
-            decision.due.map(Call::operation).unwrap_or("a call")
-        ),
-        Reason::Suspended => format!(
-            "{} is due for {place}{}, but suspend is true; set suspend to false to let it go ahead",
-            decision.due.map(Call::operation).unwrap_or("a call"),
-            shown(about.observation, &window)
-        ),
-        Reason::WriteNotAllowed => {
-            let call = decision.due.map(Call::operation).unwrap_or("a call");
-            format!(
-                "{call} is due for {place}{}, but the operator runs with --mode {}; start it with --mode {} to let it go ahead",
-                shown(about.observation, &window),
-                about.mode.as_str(),
-                if decision.due == Some(Call::RestoreBackup) { "restore-only or full" } else { "full" }
-            )
-        }
+        Reason::UnknownBackupState => unknown_state(about),
+        Reason::Suspended | Reason::WriteNotAllowed => held(decision, about),
         Reason::Conflict => conflict(about),
         // Failures have messages of their own.
         reason => format!("{place}: {}", reason.as_str()),
@@ -154,7 +130,7 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(end) => write!(f, "restorable until {}", seconds(end)),
-            None => f.write_str("restorable (AWS gives no deleteTimestamp)"),
+            None => f.write_str("restorable (until when, AWS doesn't say)"),
         }
     }
 }
@@ -164,51 +140,88 @@ fn seconds(time: Timestamp) -> impl fmt::Display {
     time.strftime("%Y-%m-%dT%H:%M:%SZ")
 }
 
-fn shown(observation: &Observation, window: &Window) -> String {
-    match observation.backup() {
-        Some(backup) if backup.state == BackupState::PendingDeletion => format!(" (PENDING_DELETION, {window})"),
-        Some(backup) => format!(" ({})", backup.state),
+fn unknown_state(about: &About<'_>) -> String {
+    let place = about.place;
+    let look = look(place);
+    match about.observation.backup().map(|backup| backup.state.as_str()).filter(|word| !word.is_empty()) {
+        Some(word) => format!(
+            "AWS reports {word:?} for {place}, a state this version of the operator doesn't know, so it does nothing; \
+             upgrade the operator, or look with {look}"
+        ),
+        None => format!("AWS reports no state for {place}, so the operator does nothing; look with {look}"),
+    }
+}
+
+/// The command that shows a person what the operator sees.
+fn look(place: &Place) -> String {
+    let region = place.region.as_ref().map(|region| format!("--region {region} ")).unwrap_or_default();
+    format!("`aws cloudhsmv2 describe-backups {region}--filters backupIds={}`", place.backup_id)
+}
+
+/// A call is due, and something holds it.
+fn held(decision: &Decision, about: &About<'_>) -> String {
+    let place = about.place;
+    let call = match decision.due {
+        Some(Call::ModifyBackupAttributes { never_expires }) => {
+            format!("ModifyBackupAttributes (NeverExpires: {never_expires})")
+        }
+        Some(call) => call.operation().to_owned(),
+        None => "a call".to_owned(),
+    };
+    let state = match about.observation.backup() {
+        Some(backup) if backup.state == BackupState::PendingDeletion => {
+            format!(", which is PENDING_DELETION, {}", Window(backup.delete_timestamp))
+        }
+        Some(backup) => format!(", which is {}", backup.state),
         None => String::new(),
+    };
+    let due = format!("{call} is due for {place}{state}");
+    if decision.reason == Reason::WriteNotAllowed {
+        let mode = about.mode.as_str();
+        let enough = if decision.due == Some(Call::RestoreBackup) { "restore-only or full" } else { "full" };
+        format!("{due}, but the operator runs with --mode {mode}; restart it with --mode {enough} to proceed")
+    } else if about.intent.deleting {
+        format!(
+            "{due}, but this object is being removed, so nothing is sent; to have it done, declare it in a new object"
+        )
+    } else {
+        format!("{due}, but suspend is true; set suspend to false to proceed")
     }
 }
 
 fn window_closed(about: &About<'_>) -> String {
     let place = about.place;
-    let ended = |time: Option<Timestamp>| time.map(|end| format!(" since {}", seconds(end))).unwrap_or_default();
-    let next = "its keys can only come from another backup; set desiredState to Deleted, or remove this object, to accept that";
-    match about.observation.backup() {
-        Some(backup) if backup.state == BackupState::PendingDeletion => format!(
-            "{place} can't be restored any more: its restore window is closed{}, and AWS refused RestoreBackup; {next}",
-            ended(backup.delete_timestamp)
-        ),
+    let next =
+        "keys that only this backup held are lost; set desiredState to Deleted, or remove this object, to accept that";
+    let why = match about.observation.backup() {
+        Some(backup) if backup.state == BackupState::PendingDeletion => {
+            let end = backup.delete_timestamp.map(|end| format!(" at {}", seconds(end))).unwrap_or_default();
+            format!("its restore window closed{end}, and AWS refused RestoreBackup")
+        }
         Some(backup) => {
-            format!(
-                "{place} can't be restored any more: AWS shows it {}{}; {next}",
-                backup.state,
-                ended(backup.delete_timestamp)
-            )
+            let end = backup.delete_timestamp.map(|end| format!(" (deleteTimestamp {})", seconds(end)));
+            format!("AWS shows it {}{}", backup.state, end.unwrap_or_default())
         }
         None => {
             let state = about.memory.state.as_ref().map_or("DELETED", BackupState::as_str);
-            format!("{place} can't be restored any more: AWS shows no such backup, after it was last {state}; {next}")
+            format!("AWS doesn't show it any more, and it was last {state}")
         }
-    }
+    };
+    format!("{place} can't be restored any more: {why}; {next}")
 }
 
 fn not_found(about: &About<'_>) -> String {
     let place = about.place;
-    match (about.intent.desired, about.memory.delete_timestamp) {
-        (DesiredState::Deleted, Some(end))
-            if about.memory.state == Some(BackupState::PendingDeletion) && !is_past(Some(end), about.now) =>
+    let check = "check the region and the account of the operator's credentials";
+    match (about.intent.desired, about.memory.delete_timestamp, &about.memory.state) {
+        (DesiredState::Deleted, Some(end), Some(state @ (BackupState::PendingDeletion | BackupState::Unknown(_))))
+            if !is_past(Some(end), about.now) =>
         {
-            format!(
-                "AWS shows no backup {place}, though it was last PENDING_DELETION until {end}, and that isn't over; \
-                 check the region and the account of the operator's credentials",
-                end = seconds(end)
-            )
+            let end = seconds(end);
+            format!("AWS doesn't show {place}, though it was last {state} until {end}, and that isn't over; {check}")
         }
         _ => format!(
-            "AWS shows no backup {place}; check backupId, the region and the account of the operator's credentials"
+            "AWS doesn't show {place}; check backupId, the region and the account of the operator's credentials"
         ),
     }
 }
@@ -216,14 +229,15 @@ fn not_found(about: &About<'_>) -> String {
 fn conflict(about: &About<'_>) -> String {
     let place = about.place;
     let Some(rival) = about.rival else {
-        return format!("another object says otherwise about {place}; make them agree, or suspend or remove one");
+        return format!("another object contradicts this one about {place}; make them agree, or suspend or remove one");
     };
     let say = |intent: &Intent| match intent.never_expires {
         Some(value) if rival.intent.desired == about.intent.desired => format!("neverExpires: {value}"),
         _ => format!("desiredState: {}", intent.desired.as_str()),
     };
     format!(
-        "{} declares {} for {place}, and this object {}, so nothing is done for either; make them agree, or suspend or remove one",
+        "{} declares {} for {place}, but this object declares {}, so the operator does nothing for either; \
+         make them agree, or suspend or remove one",
         rival.object,
         say(&rival.intent),
         say(about.intent),
@@ -250,24 +264,24 @@ pub fn failed(failure: &Failure, place: &Place) -> String {
     };
     match failure.class {
         FailureClass::AccessDenied => format!(
-            "AWS denied {operation} for {place} ({why}); allow the action cloudhsm:{operation} to the operator's IAM role"
+            "AWS denied {operation} for {place} ({why}); allow cloudhsm:{operation} in the IAM policy of the operator's role"
         ),
         FailureClass::InvalidRequest => {
-            format!("AWS refused {operation} for {place} ({why}); look with `aws cloudhsmv2 describe-backups`")
+            format!("AWS refused {operation} for {place} ({why}); look with {}", look(place))
         }
         FailureClass::NoRegion => format!(
             "there is no region to look for {place} in; start the operator with --region or AWS_REGION, \
              or create a new object with spec.region"
         ),
         FailureClass::Throttled => {
-            format!("AWS throttles {operation} for {place} ({why}); it is tried again by itself")
+            format!("AWS is throttling {operation} for {place} ({why}); the operator will retry")
         }
         FailureClass::AwsUnavailable => {
-            format!("{operation} for {place} got no usable answer from AWS ({why}); it is tried again by itself")
+            format!("{operation} for {place} got no usable answer from AWS ({why}); the operator will retry")
         }
         FailureClass::NoCredentials => format!(
-            "AWS took no credentials for {operation} for {place} ({why}); \
-             check the operator's AWS credentials (service account, role or secret)"
+            "no valid AWS credentials for {operation} of {place} ({why}); \
+             check the operator's service account, role or secret"
         ),
     }
 }

@@ -22,8 +22,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![crd]
 }
 
-/// Every `Option` comes out `nullable`. Without it the API server drops a null before any rule sees it, so that an absent field
-/// and a null one are the same to CEL, and `region: null` is no change.
+/// Every `Option` comes out `nullable`. Without it a stored field is never null, so that absent means one thing, also to the CEL rules:
+/// a null in a new object is refused, and one in a patch removes the field.
 fn without_nullable(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {

@@ -81,7 +81,7 @@ pub const STALLED: &str = "Stalled";
 pub struct CloudHsmBackupSpec {
     /// The id of the backup in AWS, such as `backup-ro5c4er4aac`, as `aws cloudhsmv2 describe-backups` lists it. Immutable:
     /// create a new object for another backup.
-    #[schemars(with = "String", length(max = 64), regex(pattern = r"^backup-[2-7a-zA-Z]{11,16}$"))]
+    #[schemars(with = "String", length(max = 256), regex(pattern = r"^backup-[2-7a-zA-Z]{11,16}$"))]
     #[x_kube(validation = Rule::new("self.matches('^backup-[2-7a-zA-Z]{11,16}$')")
         .message("backupId must be the id of a CloudHSM backup, such as backup-ro5c4er4aac: copy it from `aws cloudhsmv2 describe-backups`"))]
     pub backup_id: BackupId,
@@ -94,7 +94,7 @@ pub struct CloudHsmBackupSpec {
     /// The AWS region of the backup, such as `eu-central-1`. Absent: the operator's default region. Immutable, and can't be added
     /// or removed later: create a new object for a backup in another region.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$"))]
+    #[schemars(length(max = 256), regex(pattern = r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$"))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$')")
         .message("region must be the name of an AWS region, such as us-east-1 or us-gov-west-1, not a URL or a zone"))]
     pub region: Option<String>,
