@@ -61,12 +61,24 @@ fn unrequested_deletion(memory: &CloudHsmBackupStatus, intent: &Intent, observat
     (taken_by_retention && (new || memory.unrequested_deletion == Some(true))).then_some(true)
 }
 
-/// The status to start a pass from: what this process concluded last, with the conditions of other controllers as they are stored.
+/// The status to start a pass from: what this process concluded last. From what is stored come the conditions of other controllers,
+/// and of ours what tells nothing new: since when a status holds, and an account more or less. So two processes don't write in turns.
 #[must_use]
-pub fn with_foreign_conditions(own: &CloudHsmBackupStatus, stored: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
-    let ours = own.conditions.iter().filter(|condition| is_ours(condition));
-    let foreign = stored.conditions.iter().filter(|condition| !is_ours(condition));
-    CloudHsmBackupStatus { conditions: ours.chain(foreign).cloned().collect(), ..own.clone() }
+pub fn resume(own: &CloudHsmBackupStatus, stored: &CloudHsmBackupStatus, now: Timestamp) -> CloudHsmBackupStatus {
+    let ours = own.conditions.iter().filter(|condition| is_ours(condition)).map(|condition| {
+        let same = stored.condition(&condition.type_).filter(|stored| {
+            stored.status == condition.status
+                && stored.reason == condition.reason
+                && stored.last_transition_time.0 <= now
+                && crate::message::same_but_for_account(&stored.message, &condition.message)
+        });
+        same.map_or_else(
+            || condition.clone(),
+            |stored| Condition { observed_generation: condition.observed_generation, ..stored.clone() },
+        )
+    });
+    let foreign = stored.conditions.iter().filter(|condition| !is_ours(condition)).cloned();
+    CloudHsmBackupStatus { conditions: ours.chain(foreign).collect(), ..own.clone() }
 }
 
 fn is_ours(condition: &Condition) -> bool {

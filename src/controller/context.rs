@@ -28,6 +28,9 @@ use crate::{
     metrics::Metrics,
 };
 
+/// How often a pass that waits for AWS asks whether its object has changed.
+const CHANGED: Duration = Duration::from_millis(250);
+
 /// What all passes share.
 pub(super) struct Context {
     pub(super) cluster: Cluster,
@@ -135,6 +138,29 @@ impl Context {
     pub(super) fn refresh_claim(&self, key: &ObjectKey, intent: &Intent) {
         let affected = lock(&self.claims).refresh(key, intent);
         self.wake(affected);
+    }
+
+    /// Waits for a look, but no longer than the object asks for what it asked for when the pass began: a look that hangs must not
+    /// keep a change of mind waiting. `None` when it changed.
+    pub(super) async fn unless_changed<T>(
+        &self,
+        key: &ObjectKey,
+        intent: &Intent,
+        look: impl Future<Output = T>,
+    ) -> Option<T> {
+        let changed = async {
+            loop {
+                tokio::time::sleep(CHANGED).await;
+                if lock(&self.claims).of(key) != Some(intent) {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            looked = look => Some(looked),
+            () = changed => None,
+        }
     }
 
     /// Wakes the other objects that name the same backup: what AWS shows of it has just changed.

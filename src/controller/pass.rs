@@ -10,7 +10,7 @@ use super::{cluster::ClusterError, context::Context};
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, READY},
     aws::WriteError,
-    backup::{AccountId, BackupState, Call, FailureClass, Observation, Scope},
+    backup::{AccountId, BackupState, Call, Failure, FailureClass, Observation, Scope},
     claims::ObjectKey,
     decide::{Decision, Permit, Refusal, Sight, Situation, Source, confirm, decide},
     events::Notice,
@@ -26,6 +26,9 @@ const STEPS: u32 = 6;
 /// How soon to come back when the object or the permit moved on meanwhile; the watch is usually faster.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
+/// How soon to come back for an object that is known to have changed.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// One pass.
 pub(super) struct Pass<'a> {
     pub(super) context: &'a Context,
@@ -40,6 +43,8 @@ pub(super) struct Pass<'a> {
     pub(super) previous: CloudHsmBackupStatus,
     /// The same with what was seen since copied into it.
     pub(super) mirrored: CloudHsmBackupStatus,
+    /// Whether this pass answers something, or has looked at AWS.
+    pub(super) fresh: bool,
     /// Events to send once the status is written.
     pub(super) notices: Vec<Notice>,
     /// The state that AWS moved to, away from what is declared.
@@ -58,18 +63,23 @@ impl<'a> Pass<'a> {
     pub(super) fn new(context: &'a Context, object: &'a CloudHsmBackup, key: ObjectKey) -> Self {
         let intent = Intent::of(object, context.default_region().as_ref());
         let (stored, concluded) = context.statuses(&key, object);
-        let previous = concluded.map_or_else(|| stored.clone(), |own| status::with_foreign_conditions(&own, &stored));
+        let now = context.clock.now();
+        let previous = concluded.map_or_else(|| stored.clone(), |own| status::resume(&own, &stored, now));
         let request = open_request(object, &previous).map(str::to_owned);
         let mirrored = previous.clone();
-        Self { context, object, key, intent, request, stored, previous, mirrored, notices: Vec::new(), drift: None }
+        let (fresh, notices, drift) = (false, Vec::new(), None);
+        Self { context, object, key, intent, request, stored, previous, mirrored, fresh, notices, drift }
     }
 
     /// Returns how long until the object needs another pass.
     pub(super) async fn run(mut self) -> Result<Duration, ClusterError> {
         self.context.refresh_claim(&self.key, &self.intent);
-        let asked = self.previous.observed_generation != Some(self.intent.generation)
-            || self.request.is_some()
-            || self.previous.condition(READY).is_none();
+        let generation = Some(self.intent.generation);
+        let asked = [&self.stored, &self.previous]
+            .iter()
+            .any(|status| status.observed_generation != generation || status.condition(READY).is_none())
+            || self.request.is_some();
+        self.fresh = asked;
         let Some(scope) = self.intent.scope.clone() else { return self.without_region(asked).await };
         let mut held = self.context.inventory.hold(&scope, &self.intent.backup_id).await;
         if asked {
@@ -77,10 +87,11 @@ impl<'a> Pass<'a> {
         }
         let mut looked = false;
         if asked || held.is_look_due() {
-            if let Err(failure) = held.look().await {
-                return self.look_failed(&scope, &held, failure, asked).await;
+            match self.look(&mut held).await {
+                None => return Ok(AT_ONCE),
+                Some(Err(failure)) => return self.look_failed(&scope, &held, failure, asked).await,
+                Some(Ok(())) => looked = true,
             }
-            looked = true;
         }
         // The failure of a write of this pass.
         let mut tried: Option<Failed> = None;
@@ -104,10 +115,11 @@ impl<'a> Pass<'a> {
                 return self.report(&scope, &sight, &weighed, &held).await;
             }
             if !looked {
-                if let Err(failure) = held.look().await {
-                    return self.look_failed(&scope, &held, failure, asked).await;
+                match self.look(&mut held).await {
+                    None => return Ok(AT_ONCE),
+                    Some(Err(failure)) => return self.look_failed(&scope, &held, failure, asked).await,
+                    Some(Ok(())) => looked = true,
                 }
-                looked = true;
                 continue;
             }
             if sight.source == Source::Answer {
@@ -144,6 +156,13 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(SOON)
+    }
+
+    /// Looks at AWS; `None` when the object has changed meanwhile.
+    async fn look(&mut self, held: &mut Held<'_>) -> Option<Result<(), Failure>> {
+        self.fresh = true;
+        let looked = self.context.unless_changed(&self.key, &self.intent, held.look()).await?;
+        Some(looked.map(|_| ()))
     }
 
     /// Copies a sight into the status to be, and decides on it.

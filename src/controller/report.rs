@@ -147,10 +147,11 @@ impl Pass<'_> {
 
     /// Writes the status where it differs, then sends the events.
     async fn conclude(self, verdict: &Verdict) -> Result<(), ClusterError> {
-        let Self { context, object, key, intent, request, stored, previous, mirrored, notices, drift } = self;
+        let Self { context, object, key, intent, request, stored, previous, mirrored, fresh, notices, drift } = self;
         let now = context.clock.now();
         let next = status::conclude(mirrored, verdict, intent.generation, request.as_deref(), now);
-        if next != stored {
+        // What others wrote over it is put right with the next look, and not at once: so two processes never write in turns.
+        if next != stored && (fresh || next != previous) {
             context.write_status(&key, object, &stored, &next).await?;
             tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
         }

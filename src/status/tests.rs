@@ -437,9 +437,9 @@ mod starting {
     fn what_this_process_concluded_counts_and_not_what_somebody_stored_since() {
         let own = concluded(after("READY"), Reason::Available);
         let wiped = CloudHsmBackupStatus::default();
-        assert_eq!(with_foreign_conditions(&own, &wiped), own);
+        assert_eq!(resume(&own, &wiped, later()), own);
         let falsified = concluded(after("DELETED"), Reason::RestoreWindowClosed);
-        assert_eq!(with_foreign_conditions(&own, &falsified), own);
+        assert_eq!(resume(&own, &falsified, later()), own);
     }
 
     #[test]
@@ -448,9 +448,20 @@ mod starting {
         own.conditions.push(foreign("as it was"));
         let mut stored = own.clone();
         stored.conditions[1] = foreign("as it is");
-        assert_eq!(with_foreign_conditions(&own, &stored), stored);
+        assert_eq!(resume(&own, &stored, later()), stored);
         stored.conditions.pop();
-        assert_eq!(with_foreign_conditions(&own, &stored), stored);
+        assert_eq!(resume(&own, &stored, later()), stored);
+    }
+
+    #[test]
+    fn two_processes_agree_on_since_when_a_status_holds() {
+        let own = concluded(after("READY"), Reason::Available);
+        let mut stored = own.clone();
+        stored.conditions[0].last_transition_time =
+            Time(own.conditions[0].last_transition_time.0 - SignedDuration::from_secs(1));
+        assert_eq!(resume(&own, &stored, later()), stored);
+        stored.conditions[0].last_transition_time = Time(later() + SignedDuration::from_secs(1));
+        assert_eq!(resume(&own, &stored, later()), own);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl World {
         Self::on(ControlPlane::shared().await, name).await
     }
 
-    async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
+    pub(crate) async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
         let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
         control_plane.apply_crds(&yaml).await;
         let namespace = control_plane.namespace(name).await;
