@@ -178,7 +178,7 @@ fn gone(situation: &Situation<'_>) -> Reason {
         (DesiredState::Deleted, Some(BackupState::Deleted)) => Reason::Deleted,
         // Whatever AWS called it last: READY and CREATE_IN_PROGRESS come with no deleteTimestamp that means anything.
         (DesiredState::Deleted, Some(BackupState::PendingDeletion | BackupState::Unknown(_)))
-            if is_past(memory.delete_timestamp, situation.now) =>
+            if is_witness_past(memory.delete_timestamp, situation.now) =>
         {
             Reason::Deleted
         }
@@ -190,6 +190,12 @@ fn gone(situation: &Situation<'_>) -> Reason {
 #[must_use]
 pub fn is_past(delete_timestamp: Option<Timestamp>, now: Timestamp) -> bool {
     delete_timestamp.is_some_and(|end| end <= now)
+}
+
+/// The same for a time that a status witnesses: it keeps whole seconds, so the window may close up to a second later than it says.
+#[must_use]
+pub fn is_witness_past(delete_timestamp: Option<Timestamp>, now: Timestamp) -> bool {
+    is_past(delete_timestamp.and_then(|end| end.checked_add(SignedDuration::from_secs(1)).ok()), now)
 }
 
 /// The permission to make one call, once. Only [`confirm`] makes one; it can't be copied, and it runs out.

@@ -1,11 +1,12 @@
 //! What one object asks for, and what its status remembers: the custom resource, read into the domain. Pure.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, DesiredState, REQUESTED_AT},
-    backup::{AccountId, BackupId, BackupState, Region, Scope},
+    backup::{AccountId, Backup, BackupId, BackupState, Region, Scope},
 };
 
 /// What one object, in one generation, asks for.
@@ -98,6 +99,27 @@ impl Memory {
         let state = word.map(BackupState::from).or(delete_timestamp.map(|_| BackupState::PendingDeletion));
         Self { state, delete_timestamp }
     }
+}
+
+/// The backup that a status shows, as far as the status tells; `None` where it shows none.
+#[must_use]
+pub fn shown_backup(status: &CloudHsmBackupStatus, id: &BackupId) -> Option<Backup> {
+    let time = |time: &Option<Time>| time.as_ref().map(|time| time.0);
+    Some(Backup {
+        arn: status.backup_arn.clone(),
+        cluster_id: status.cluster_id.clone(),
+        create_timestamp: time(&status.create_timestamp),
+        copy_timestamp: time(&status.copy_timestamp),
+        delete_timestamp: time(&status.delete_timestamp),
+        never_expires: status.never_expires,
+        source_region: status.source_region.clone(),
+        source_backup: status.source_backup.clone(),
+        source_cluster: status.source_cluster.clone(),
+        hsm_type: status.hsm_type.clone(),
+        mode: status.mode.clone(),
+        tags: status.tags.clone().unwrap_or_default(),
+        ..Backup::new(id.clone(), status.backup_state.as_deref()?.into())
+    })
 }
 
 #[cfg(test)]

@@ -54,10 +54,13 @@ struct Entry {
 }
 
 /// A write whose answer was lost: whether it took effect, a look must tell.
-struct Uncertain {
-    call: Call,
-    before: Backup,
-    failure: Failure,
+pub struct Uncertain {
+    /// The call.
+    pub call: Call,
+    /// What AWS showed before it.
+    pub before: Backup,
+    /// How its answer failed.
+    pub failure: Failure,
     since: Instant,
 }
 
@@ -147,6 +150,16 @@ impl Held<'_> {
     pub fn clear_backoff(&mut self) {
         self.entry.failed = None;
         self.entry.tries = 0;
+    }
+
+    /// Takes up a write of the process before this one, made `age` ago, unless this process knows better.
+    pub fn recall(&mut self, unshown: Unshown, age: Duration) {
+        if self.entry.looked.is_none()
+            && self.entry.unshown.is_none()
+            && let Some(since) = Instant::now().checked_sub(age)
+        {
+            self.entry.unshown = Some((unshown, since));
+        }
     }
 
     /// Whether this process has had a good look at the backup.
@@ -263,7 +276,7 @@ impl Held<'_> {
     }
 
     /// The write whose answer was lost and whose effect the last look shows, once.
-    pub fn found_effect(&mut self) -> Option<(Call, Failure)> {
+    pub fn found_effect(&mut self) -> Option<Uncertain> {
         let shown = self.entry.sight.as_ref().and_then(|sight| sight.observation.backup());
         let write = self.entry.uncertain.as_ref()?;
         let found = shown.is_some_and(|shown| write.has_effect(shown));
@@ -271,7 +284,7 @@ impl Held<'_> {
         if !found && unchanged {
             return None;
         }
-        self.entry.uncertain.take().filter(|_| found).map(|write| (write.call, write.failure))
+        self.entry.uncertain.take().filter(|_| found)
     }
 
     fn note(&mut self, failure: &Failure, write: Option<Call>) {

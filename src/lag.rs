@@ -5,8 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
+    api::CloudHsmBackupStatus,
     backup::{Backup, Call, Observation},
     decide::{Sight, Source},
+    intent::{Intent, shown_backup},
 };
 
 /// How long a look that shows exactly what AWS showed before the write counts as lagging.
@@ -28,10 +30,40 @@ impl Unshown {
     #[must_use]
     fn is_unchanged(&self, look: &Backup) -> bool {
         let modified = matches!(self.call, Call::ModifyBackupAttributes { .. });
+        // What is remembered in a status has whole seconds.
+        let second = |backup: &Backup| backup.delete_timestamp.map(Timestamp::as_second);
         look.state == self.before.state
-            && look.delete_timestamp == self.before.delete_timestamp
+            && second(look) == second(&self.before)
             && (!modified || look.never_expires == self.before.never_expires)
     }
+}
+
+/// The write that a status tells of, and its age, where a look may not have shown it yet: what a process that starts can know of the
+/// writes of the one before it.
+#[must_use]
+pub fn recall(status: &CloudHsmBackupStatus, intent: &Intent, now: Timestamp) -> Option<(Unshown, Duration)> {
+    let write = status.last_write.as_ref()?;
+    let age = Duration::try_from(now.duration_since(write.time.0)).ok().filter(|age| *age < LAG)?;
+    if status.region.as_deref() != intent.scope.as_ref().map(|scope| scope.region.as_str()) {
+        return None;
+    }
+    let answer = shown_backup(status, &intent.backup_id)?;
+    let call = match write.operation.as_str() {
+        "DeleteBackup" => Call::DeleteBackup,
+        "RestoreBackup" => Call::RestoreBackup,
+        "ModifyBackupAttributes" => {
+            Call::ModifyBackupAttributes { never_expires: answer.never_expires.unwrap_or_default() }
+        }
+        _ => return None,
+    };
+    let before = Backup {
+        delete_timestamp: write.previous_delete_timestamp.as_ref().map(|time| time.0),
+        never_expires: write.previous_never_expires,
+        ..Backup::new(intent.backup_id.clone(), write.previous_backup_state.as_str().into())
+    };
+    let unshown = Unshown { call, before, answer };
+    // Where the status itself shows what was before, something else came after the write.
+    (!unshown.is_unchanged(&unshown.answer)).then_some((unshown, age))
 }
 
 /// What a look made at `looked_at` tells, `age` after the write that no look has shown yet. The second value is whether that write
@@ -52,8 +84,13 @@ pub fn interpret(unshown: Option<&Unshown>, age: Duration, look: Observation, lo
 mod tests {
     use rstest::rstest;
 
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
     use super::*;
-    use crate::backup::BackupState;
+    use crate::{
+        api::{DesiredState, LastWrite},
+        backup::{BackupState, Region, Scope},
+    };
 
     fn backup(state: BackupState, delete_timestamp: Option<i64>, never_expires: bool) -> Backup {
         let mut backup = Backup::new("backup-ro5c4er4aac".parse().unwrap(), state);
@@ -98,6 +135,59 @@ mod tests {
         } else {
             assert_eq!(sight, Sight { observation: shown, source: Source::Look(now) });
         }
+    }
+
+    fn told(operation: &str, before: &str, at: i64, state: &str) -> CloudHsmBackupStatus {
+        let time = |second| Time(Timestamp::from_second(second).unwrap());
+        CloudHsmBackupStatus {
+            backup_state: Some(state.into()),
+            delete_timestamp: (state == "PENDING_DELETION").then(|| time(700)),
+            region: Some("us-east-1".into()),
+            last_write: Some(LastWrite {
+                operation: operation.into(),
+                time: time(at),
+                request_id: None,
+                previous_backup_state: before.into(),
+                previous_delete_timestamp: (before == "PENDING_DELETION").then(|| time(700)),
+                previous_never_expires: None,
+            }),
+            ..CloudHsmBackupStatus::default()
+        }
+    }
+
+    #[rstest]
+    #[case::a_write_just_before_the_start(told("DeleteBackup", "READY", 990, "PENDING_DELETION"), Some(10))]
+    #[case::a_restore(told("RestoreBackup", "PENDING_DELETION", 1_000, "READY"), Some(0))]
+    #[case::a_minute_later_it_is_past(told("DeleteBackup", "READY", 940, "PENDING_DELETION"), None)]
+    #[case::the_future_is_no_memory(told("DeleteBackup", "READY", 1_001, "PENDING_DELETION"), None)]
+    #[case::something_came_after_it(told("DeleteBackup", "READY", 990, "READY"), None)]
+    #[case::an_unknown_operation(told("EatBackup", "READY", 990, "PENDING_DELETION"), None)]
+    #[case::nothing_was_written(CloudHsmBackupStatus::default(), None)]
+    fn a_starting_process_recalls(#[case] status: CloudHsmBackupStatus, #[case] age: Option<u64>) {
+        let intent = Intent {
+            uid: "u".into(),
+            generation: 1,
+            scope: Some(Scope::of_operator(Region::new("us-east-1"))),
+            backup_id: "backup-ro5c4er4aac".parse().unwrap(),
+            desired: DesiredState::Deleted,
+            never_expires: None,
+            suspend: false,
+            deleting: false,
+        };
+        let now = Timestamp::from_second(1_000).unwrap();
+        let recalled = recall(&status, &intent, now);
+        assert_eq!(recalled.as_ref().map(|(_, age)| age.as_secs()), age);
+        if let Some((unshown, age)) = recalled {
+            let look = Observation::Found(Box::new(unshown.before.clone()));
+            let (sight, lags) = interpret(Some(&unshown), age, look, now);
+            assert!(lags);
+            assert_eq!(
+                sight.observation.backup().map(|backup| Some(backup.state.to_string())),
+                Some(status.backup_state.clone())
+            );
+        }
+        let elsewhere = Intent { scope: Some(Scope::of_operator(Region::new("eu-west-1"))), ..intent };
+        assert_eq!(recall(&status, &elsewhere, now), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     api::{CloudHsmBackupStatus, DesiredState, Reason},
     backup::{AccountId, BackupId, BackupState, Call, Failure, FailureClass, Observation, Region},
-    decide::{Decision, Mode, is_past},
+    decide::{Decision, Mode, is_witness_past},
     intent::{Intent, Memory},
 };
 
@@ -215,7 +215,7 @@ fn not_found(about: &About<'_>) -> String {
     let check = "check the region and the account of the operator's credentials";
     match (about.intent.desired, about.memory.delete_timestamp, &about.memory.state) {
         (DesiredState::Deleted, Some(end), Some(state @ (BackupState::PendingDeletion | BackupState::Unknown(_))))
-            if !is_past(Some(end), about.now) =>
+            if !is_witness_past(Some(end), about.now) =>
         {
             let end = seconds(end);
             format!("AWS doesn't show {place}, though it was last {state} until {end}, and that isn't over; {check}")
@@ -295,18 +295,26 @@ pub enum Outcome<'a> {
     Lost(&'a Failure),
 }
 
+impl Outcome<'_> {
+    /// AWS's request id, where it gave one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted(id) => *id,
+            Self::Lost(failure) => failure.request_id.as_deref(),
+        }
+    }
+}
+
 /// What an event about a write that took effect says.
 #[must_use]
 pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome: &Outcome<'_>) -> String {
     let operation = call.operation();
-    let (how, request_id) = match outcome {
-        Outcome::Accepted(id) => (format!("{operation} accepted for {place}"), *id),
+    let how = match outcome {
+        Outcome::Accepted(_) => format!("{operation} accepted for {place}"),
         Outcome::Lost(failure) => {
             let why = failure.code.as_deref().unwrap_or(&failure.text);
-            (
-                format!("{operation} took effect on {place}, though its answer failed ({why})"),
-                failure.request_id.as_deref(),
-            )
+            format!("{operation} took effect on {place}, though its answer failed ({why})")
         }
     };
     let what = match call {
@@ -317,7 +325,8 @@ pub fn written(call: Call, place: &Place, status: &CloudHsmBackupStatus, outcome
         Call::RestoreBackup => retention(status).map(|warning| format!("; {warning}")).unwrap_or_default(),
         Call::ModifyBackupAttributes { never_expires } => format!(": NeverExpires is {never_expires}"),
     };
-    let request_id = request_id.map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
+    let request_id =
+        outcome.request_id().map_or_else(|| "no AWS request id".to_owned(), |id| format!("AWS request id {id}"));
     format!("{how}{what}; {request_id}")
 }
 

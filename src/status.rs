@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
-    api::{CloudHsmBackupStatus, DesiredState, Progress, READY, RECONCILING, Reason, STALLED},
-    backup::{BackupState, FailureClass, Observation},
+    api::{CloudHsmBackupStatus, DesiredState, LastWrite, Progress, READY, RECONCILING, Reason, STALLED},
+    backup::{Backup, BackupState, Call, FailureClass, Observation},
     decide::Decision,
     intent::Intent,
 };
@@ -42,6 +42,7 @@ pub fn mirror(previous: &CloudHsmBackupStatus, intent: &Intent, observation: &Ob
         tags: Some(backup.tags.clone()).filter(|tags| !tags.is_empty()),
         region,
         unrequested_deletion: unrequested_deletion(&memory, intent, observation),
+        last_write: memory.last_write,
         observed_generation: memory.observed_generation,
         last_handled_requested_at: memory.last_handled_requested_at,
         conditions: memory.conditions,
@@ -78,7 +79,12 @@ pub fn resume(own: &CloudHsmBackupStatus, stored: &CloudHsmBackupStatus, now: Ti
         )
     });
     let foreign = stored.conditions.iter().filter(|condition| !is_ours(condition)).cloned();
-    CloudHsmBackupStatus { conditions: ours.chain(foreign).collect(), ..own.clone() }
+    // Another process of this operator may have written to AWS since.
+    let newer = |write: &&LastWrite| {
+        write.time.0 <= now && own.last_write.as_ref().is_none_or(|own| own.time.0 <= write.time.0)
+    };
+    let last_write = stored.last_write.as_ref().filter(newer).or(own.last_write.as_ref()).cloned();
+    CloudHsmBackupStatus { conditions: ours.chain(foreign).collect(), last_write, ..own.clone() }
 }
 
 fn is_ours(condition: &Condition) -> bool {
@@ -89,6 +95,7 @@ fn only_conditions(previous: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
     CloudHsmBackupStatus {
         observed_generation: previous.observed_generation,
         last_handled_requested_at: previous.last_handled_requested_at.clone(),
+        last_write: previous.last_write.clone(),
         conditions: previous.conditions.clone(),
         ..CloudHsmBackupStatus::default()
     }
@@ -97,6 +104,19 @@ fn only_conditions(previous: &CloudHsmBackupStatus) -> CloudHsmBackupStatus {
 /// The API server keeps whole seconds; a finer time would look like a change for ever.
 fn to_seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
+/// How a status tells of a write: `before` is what AWS showed before it.
+#[must_use]
+pub fn last_write(call: Call, before: &Backup, request_id: Option<&str>, now: Timestamp) -> LastWrite {
+    LastWrite {
+        operation: call.operation().to_owned(),
+        time: to_seconds(now),
+        request_id: request_id.map(str::to_owned),
+        previous_backup_state: before.state.as_str().to_owned(),
+        previous_delete_timestamp: before.delete_timestamp.map(to_seconds),
+        previous_never_expires: before.never_expires,
+    }
 }
 
 /// What the condition `Ready` shall say.

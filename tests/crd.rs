@@ -104,6 +104,7 @@ fn the_status_has_the_documented_fields_of_which_none_is_required() {
         // Memory that the design needs.
         "lastBackupState",
         "unrequestedDeletion",
+        "lastWrite",
     ];
     assert_eq!(names(&status["properties"]), BTreeSet::from(documented));
     assert!(status.get("required").is_none());

@@ -212,6 +212,11 @@ pub struct CloudHsmBackupStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unrequested_deletion: Option<bool>,
 
+    /// The last change that the operator made in AWS for this object: for the audit, and for a restarted operator to know that AWS may
+    /// go on showing, for a while, what was there before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_write: Option<LastWrite>,
+
     /// `Ready` is always there once the operator has seen the object; `Reconciling` and `Stalled` only while they are True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -220,6 +225,32 @@ pub struct CloudHsmBackupStatus {
     /// Whether the stored status held a value that can't be read. It was left out here, and is to be written over.
     #[serde(skip)]
     pub unreadable: bool,
+}
+
+/// A change that the operator made in AWS.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastWrite {
+    /// The operation of AWS's API: DeleteBackup, RestoreBackup or ModifyBackupAttributes.
+    pub operation: String,
+
+    /// When the operator learned that it took effect.
+    pub time: Time,
+
+    /// AWS's request id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+
+    /// What AWS showed before it as backupState.
+    pub previous_backup_state: String,
+
+    /// What AWS showed before it as deleteTimestamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_delete_timestamp: Option<Time>,
+
+    /// What AWS showed before it as neverExpires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_never_expires: Option<bool>,
 }
 
 impl CloudHsmBackupStatus {

@@ -10,7 +10,7 @@ use super::CloudHsmBackupStatus;
 
 impl CloudHsmBackupStatus {
     /// The names of all its fields.
-    pub const FIELDS: [&str; 19] = [
+    pub const FIELDS: [&str; 20] = [
         "observedGeneration",
         "backupState",
         "lastBackupState",
@@ -29,6 +29,7 @@ impl CloudHsmBackupStatus {
         "region",
         "lastHandledRequestedAt",
         "unrequestedDeletion",
+        "lastWrite",
         "conditions",
     ];
 }

@@ -10,12 +10,13 @@ use super::{cluster::ClusterError, context::Context};
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, READY},
     aws::WriteError,
-    backup::{AccountId, BackupState, Call, Failure, FailureClass, Observation, Scope},
+    backup::{AccountId, Backup, BackupState, Call, Failure, FailureClass, Observation, Scope},
     claims::ObjectKey,
     decide::{Decision, Permit, Refusal, Sight, Situation, Source, confirm, decide},
     events::Notice,
     intent::{Intent, Memory, open_request},
     inventory::{Failed, Held},
+    lag::recall,
     message::{self, Outcome, Rival},
     status,
 };
@@ -85,6 +86,11 @@ impl<'a> Pass<'a> {
         if asked {
             held.clear_backoff();
         }
+        if !held.has_looked()
+            && let Some((unshown, age)) = recall(&self.previous, &self.intent, self.context.clock.now())
+        {
+            held.recall(unshown, age);
+        }
         let mut looked = false;
         if asked || held.is_look_due() {
             match self.look(&mut held).await {
@@ -98,8 +104,9 @@ impl<'a> Pass<'a> {
         for _ in 0..STEPS {
             let Some(sight) = held.sight().cloned() else { return self.still_failing(&scope, &held, asked).await };
             let weighed = self.weigh(&scope, &held, &sight).await;
-            if let Some((call, failure)) = held.found_effect() {
-                self.written(&scope, call, &sight.observation, &Outcome::Lost(&failure)).await;
+            if let Some(lost) = held.found_effect() {
+                let outcome = Outcome::Lost(&lost.failure);
+                self.written(&scope, lost.call, &lost.before, &sight.observation, &outcome).await;
             }
             let call = weighed.decision.call();
             let failed = tried.take().or_else(|| held.failed().cloned());
@@ -136,11 +143,12 @@ impl<'a> Pass<'a> {
                 Err(Refusal::NothingDue) => continue,
             };
             let call = permit.call();
+            let Some(before) = sight.observation.backup() else { return Ok(SOON) };
             match held.write(permit).await {
                 Ok(answer) => {
                     let observation = Observation::Found(Box::new(answer.backup));
                     let outcome = Outcome::Accepted(answer.request_id.as_deref());
-                    self.written(&scope, call, &observation, &outcome).await;
+                    self.written(&scope, call, before, &observation, &outcome).await;
                     looked = false;
                 }
                 Err(WriteError::PermitExpired) => return Ok(SOON),
@@ -230,7 +238,16 @@ impl<'a> Pass<'a> {
     }
 
     /// A write took effect: say so at once, whatever becomes of the status.
-    async fn written(&mut self, scope: &Scope, call: Call, observation: &Observation, outcome: &Outcome<'_>) {
+    async fn written(
+        &mut self,
+        scope: &Scope,
+        call: Call,
+        before: &Backup,
+        observation: &Observation,
+        outcome: &Outcome<'_>,
+    ) {
+        let write = status::last_write(call, before, outcome.request_id(), self.context.clock.now());
+        self.mirrored.last_write = Some(write);
         self.context.metrics.aws_write(call.operation());
         self.context.wake_sharing(&self.key);
         let place = self.place(scope, self.account(scope, observation).await);

@@ -10,7 +10,7 @@ use crate::{
     api::Reason,
     backoff,
     backup::{AccountId, Backup, Failure, FailureClass, Observation, Scope},
-    decide::{Decision, Sight},
+    decide::{Decision, Sight, is_witness_past},
     events::Notice,
     intent::Memory,
     inventory::{Failed, Held},
@@ -135,7 +135,7 @@ impl Pass<'_> {
         let verdict = Verdict::decided(&weighed.decision, message::decided(&weighed.decision, &about));
         let next = match (weighed.decision.reason, weighed.memory.delete_timestamp) {
             // Gone before its time: that changes by itself when the time has come.
-            (Reason::BackupNotFound, Some(end)) if end > weighed.now => {
+            (Reason::BackupNotFound, Some(end)) if !is_witness_past(Some(end), weighed.now) => {
                 let left = end.duration_since(weighed.now).unsigned_abs();
                 held.next().min(left.saturating_add(SOON))
             }
