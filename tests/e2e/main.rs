@@ -2,19 +2,35 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod chaos;
 mod conflicts;
+mod crash;
 mod decision_table;
 mod drift;
+mod failed_looks;
+mod failed_setup;
+mod failed_writes;
 mod falsified;
+mod flips;
 mod history;
+mod idle;
 mod kubectl;
+mod lost_answers;
 mod main_job;
 mod manifests;
 mod object_series;
+mod outages;
 mod places;
 mod probes;
 mod restore_window;
 mod retention;
+mod sampler;
+mod starting;
 mod status_rules;
+mod stopping;
 mod stored;
+mod telling;
+mod twins;
+mod watching;
+mod wishes;
 mod world;

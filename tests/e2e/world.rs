@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Output, time::Duration};
 
-use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, crds};
+use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, REQUESTED_AT, crds};
 use cloudhsm_emulator::{Emulator, Options};
 use k8s_openapi::{api::events::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
@@ -11,6 +11,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use test_support::{ControlPlane, DEADLINE, Grant, Operator, OperatorBuilder, eventually, rule};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The account whose backups the operators of the tests see.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -48,6 +49,7 @@ impl World {
             .kubeconfig(&self.kubeconfig)
             .aws(&self.emulator.url(), ACCOUNT)
             .args(["--namespace", &self.namespace])
+            .env("CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", "false")
             .env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", format!("{}s", RESYNC.as_secs()))
     }
 
@@ -183,6 +185,78 @@ impl World {
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         writes.map(|request| (word(&request["op"]), word(&request["input"]["BackupId"]))).collect()
     }
+
+    /// A world on a control plane that no other test uses while the guard is held: one that may be stopped, and counted on.
+    pub(crate) async fn alone(name: &str) -> (MutexGuard<'static, ()>, Self) {
+        static IN_USE: Mutex<()> = Mutex::const_new(());
+        static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
+        let guard = IN_USE.lock().await;
+        let control_plane = CONTROL_PLANE.get_or_init(ControlPlane::start).await;
+        // A test that failed may have left it frozen; the others shall not fail with it.
+        control_plane.resume_apiserver().await;
+        (guard, Self::on(control_plane, name).await)
+    }
+
+    /// Has AWS go wrong, as the emulator's faults do.
+    pub(crate) fn fault(&self, fault: Value) {
+        self.emulator.push_faults(json!([fault])).unwrap();
+    }
+
+    /// Nothing goes wrong in AWS any more.
+    pub(crate) fn heal(&self) {
+        self.emulator.control("DELETE", "/_control/faults", None).unwrap();
+    }
+
+    /// The requests of an operation that AWS has received so far.
+    pub(crate) fn requests_of(&self, operation: &str) -> Vec<Value> {
+        self.emulator.requests(0).into_iter().filter(|request| request["op"] == operation).collect()
+    }
+
+    /// Waits until AWS has received that many requests of an operation.
+    pub(crate) async fn requests_reach(&self, operation: &str, wanted: usize) {
+        eventually(&format!("AWS gets {operation} {wanted} times"), DEADLINE, async || {
+            let seen = self.requests_of(operation).len();
+            if seen >= wanted { Ok(()) } else { Err(format!("{seen} times")) }
+        })
+        .await;
+    }
+
+    /// Asks for a fresh look.
+    pub(crate) async fn ask(&self, name: &str, when: &str) -> CloudHsmBackup {
+        let patch = json!({"metadata": {"annotations": {REQUESTED_AT: when}}});
+        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Takes the request away, as Flux does.
+    pub(crate) async fn remove_request(&self, name: &str) -> CloudHsmBackup {
+        let patch = json!({"metadata": {"annotations": {REQUESTED_AT: null}}});
+        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Waits until the answer to that request is in the status.
+    pub(crate) async fn answered(&self, name: &str, when: &str) -> CloudHsmBackup {
+        let api = self.api();
+        let object = eventually(&format!("{name} echoes {when}"), DEADLINE, async || {
+            let object = api.get(name).await.map_err(|error| error.to_string())?;
+            let status = object.status.clone().unwrap_or_default();
+            let echoed = status.last_handled_requested_at.as_deref() == Some(when);
+            if echoed { Ok(object) } else { Err(format!("{status:?}")) }
+        })
+        .await;
+        check(&object);
+        object
+    }
+}
+
+/// The id of the `n`-th backup of a test.
+pub(crate) fn id(n: usize) -> String {
+    let letter = |power: u32| char::from(b'a' + u8::try_from(n / 26_usize.pow(power) % 26).unwrap());
+    format!("backup-aaaaaaaa{}{}{}", letter(2), letter(1), letter(0))
+}
+
+/// Whether a condition is there, and so `True`.
+pub(crate) fn has(object: &CloudHsmBackup, type_: &str) -> bool {
+    object.status.as_ref().is_some_and(|status| status.condition(type_).is_some())
 }
 
 /// Waits until an operator serves.
