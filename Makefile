@@ -28,10 +28,11 @@ build: ## Build the operator and the emulator
 	@cargo build --locked --workspace --bins
 
 .PHONY: test
+# Most tests wait most of the time, so more of them run at once than there are cores.
 test: control-plane venv ## Run all tests: units, AWS wire, real control plane, real AWS clients
 	@echo "building the tests: some minutes on two cores the first time, then seconds"
 	@cargo test --locked --workspace --no-run
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} cargo test --locked --workspace
 	cd tests/control-plane && go test ./cmd/...
 
 .PHONY: lint
