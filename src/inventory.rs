@@ -241,8 +241,9 @@ impl Held<'_> {
                 let entry = &mut *self.entry;
                 let observation = Observation::Found(Box::new(answer.backup.clone()));
                 entry.sight = Some(Sight { observation, source: Source::Answer });
-                entry.unshown =
-                    before.map(|before| (Unshown { call, before, answer: answer.backup.clone() }, Instant::now()));
+                entry.unshown = before.map(|before| {
+                    (Unshown { call, before, answer: answer.backup.clone(), recalled: false }, Instant::now())
+                });
                 entry.next_look = Some(Instant::now() + AFTER_WRITE.min(self.inventory.resync));
                 entry.uncertain = None;
                 entry.failed = None;

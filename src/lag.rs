@@ -23,6 +23,8 @@ pub struct Unshown {
     pub before: Backup,
     /// What AWS answered.
     pub answer: Backup,
+    /// Whether it is recalled from a status, where times have whole seconds.
+    pub recalled: bool,
 }
 
 impl Unshown {
@@ -30,10 +32,10 @@ impl Unshown {
     #[must_use]
     fn is_unchanged(&self, look: &Backup) -> bool {
         let modified = matches!(self.call, Call::ModifyBackupAttributes { .. });
-        // What is remembered in a status has whole seconds.
         let second = |backup: &Backup| backup.delete_timestamp.map(Timestamp::as_second);
         look.state == self.before.state
-            && second(look) == second(&self.before)
+            && (look.delete_timestamp == self.before.delete_timestamp
+                || (self.recalled && second(look) == second(&self.before)))
             && (!modified || look.never_expires == self.before.never_expires)
     }
 }
@@ -61,7 +63,7 @@ pub fn recall(status: &CloudHsmBackupStatus, intent: &Intent, now: Timestamp) ->
         never_expires: write.previous_never_expires,
         ..Backup::new(intent.backup_id.clone(), write.previous_backup_state.as_str().into())
     };
-    let unshown = Unshown { call, before, answer };
+    let unshown = Unshown { call, before, answer, recalled: true };
     // Where the status itself shows what was before, something else came after the write.
     (!unshown.is_unchanged(&unshown.answer)).then_some((unshown, age))
 }
@@ -104,6 +106,7 @@ mod tests {
             call: Call::DeleteBackup,
             before: backup(BackupState::Ready, None, false),
             answer: backup(BackupState::PendingDeletion, Some(700), false),
+            recalled: false,
         }
     }
 
@@ -112,6 +115,7 @@ mod tests {
             call: Call::ModifyBackupAttributes { never_expires: true },
             before: backup(BackupState::Ready, None, false),
             answer: backup(BackupState::Ready, None, true),
+            recalled: false,
         }
     }
 
@@ -135,6 +139,20 @@ mod tests {
         } else {
             assert_eq!(sight, Sight { observation: shown, source: Source::Look(now) });
         }
+    }
+
+    #[rstest]
+    #[case::of_this_process(false)]
+    #[case::recalled(true)]
+    fn a_new_deletion_in_the_same_second_is_news_unless_the_write_is_recalled(#[case] recalled: bool) {
+        let before = backup(BackupState::PendingDeletion, Some(700), false);
+        let answer = backup(BackupState::Ready, None, false);
+        let restore = Unshown { call: Call::RestoreBackup, before: before.clone(), answer, recalled };
+        let mut again = before;
+        again.delete_timestamp = Some(Timestamp::from_millisecond(700_400).unwrap());
+        let look = Observation::Found(Box::new(again));
+        let (_, lags) = interpret(Some(&restore), Duration::ZERO, look, Timestamp::from_second(1_000).unwrap());
+        assert_eq!(lags, recalled);
     }
 
     fn told(operation: &str, before: &str, at: i64, state: &str) -> CloudHsmBackupStatus {
