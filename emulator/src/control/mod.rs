@@ -44,6 +44,7 @@ fn route(world: &mut World, method: &str, path: &str, query: &Query, body: &[u8]
     }
     match (target, method) {
         ("reset", "POST") => {
+            nothing(body)?;
             world.reset();
             Ok(json!({}))
         }
@@ -59,6 +60,7 @@ fn route(world: &mut World, method: &str, path: &str, query: &Query, body: &[u8]
             Ok(world.faults.json())
         }
         ("faults", "DELETE") => {
+            nothing(body)?;
             world.faults = crate::faults::Faults::default();
             Ok(json!([]))
         }
@@ -67,6 +69,7 @@ fn route(world: &mut World, method: &str, path: &str, query: &Query, body: &[u8]
             Ok(world.journal.json(since.transpose()?.unwrap_or(0)))
         }
         (target, "DELETE") if let Some(id) = backup_in(target) => {
+            nothing(body)?;
             let [account, region] = ["account", "region"].map(|name| parameter(query, name));
             backups::delete(world, &id, account, region)
         }
@@ -108,6 +111,12 @@ fn parameter<'a>(query: &'a Query, name: &str) -> Option<&'a str> {
 
 fn parse(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON: {error}")))
+}
+
+/// The body of a call that takes none: one with something in it means something else than the call does.
+fn nothing(body: &[u8]) -> Result<(), Refusal> {
+    let empty = body.trim_ascii().is_empty() || parse(body)?.as_object().is_some_and(serde_json::Map::is_empty);
+    if empty { Ok(()) } else { Err(bad("this call takes no body".to_owned())) }
 }
 
 fn bad(wrong: Wrong) -> Refusal {

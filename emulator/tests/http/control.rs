@@ -162,6 +162,22 @@ fn a_reset_forgets_all_and_does_not_seed_again() {
 }
 
 #[test]
+fn a_body_where_none_is_taken_is_refused_and_changes_nothing() {
+    let emulator = with(json!([{"BackupId": A}]));
+    emulator.push_faults(json!([{"op": "DeleteBackup"}])).unwrap();
+    for (method, path) in
+        [("POST", "/_control/reset"), ("DELETE", "/_control/faults"), ("DELETE", &format!("/_control/backups/{A}"))]
+    {
+        for body in [r#"{"x": 1}"#, "[]", "1", "garbage"] {
+            refused(&emulator, method, path, body, 400);
+        }
+    }
+    assert_eq!((emulator.backups().len(), emulator.faults().len()), (1, 1));
+    client(&emulator).control("POST", "/_control/reset", "{}").ok();
+    assert_eq!(emulator.backups(), Vec::<Value>::new());
+}
+
+#[test]
 fn a_seed_that_is_no_list_of_backups_is_refused() {
     let seed = Some(json!([{"BackupId": A, "Sate": "x"}]));
     let error = Emulator::start(Options { seed, ..Options::default() }).unwrap_err();
