@@ -4,7 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export CARGO_TERM_PROGRESS_WHEN ?= never
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-CARGO_DENY := 0.20.2
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .PHONY: help
 help: ## Show this help
@@ -36,10 +37,10 @@ test: control-plane venv ## Run all tests: units, AWS wire, real control plane, 
 	cd tests/control-plane && go test ./cmd/...
 
 .PHONY: lint
-lint: $(TARGET)/tools/bin/cargo-deny ## Check format, lints, licences and banned crates
+lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	$(TARGET)/tools/bin/cargo-deny --locked --workspace check bans licenses sources
+	$(CARGO_DENY) --locked --workspace check bans licenses sources
 	cd tests/control-plane && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./cmd/...
 	for script in hack/*.sh tests/control-plane/*.sh emulator/tests/clients/*.sh .ci/run; do bash -n $$script; done
 
@@ -61,7 +62,6 @@ control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubect
 venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator, into target/venv
 	@emulator/tests/clients/venv.sh
 
-$(TARGET)/tools/bin/cargo-deny: Makefile
-	@echo "installing cargo-deny $(CARGO_DENY), which checks licences and banned crates: some minutes on two cores, once"
-	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY) --root $(TARGET)/tools --no-default-features
-	@touch $@
+$(CARGO_DENY):
+	@echo "installing cargo-deny $(CARGO_DENY_VERSION), which checks licences and banned crates: some minutes on two cores, once"
+	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --no-default-features

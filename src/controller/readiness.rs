@@ -57,14 +57,16 @@ impl Readiness {
         };
         match (code, namespace) {
             (403, Some(_)) => {
-                tracing::warn!(namespace, error = %error, "the namespace can't be listed; the others are served");
-                self.set(index, Watch::Refused);
+                if self.set(index, Watch::Refused) {
+                    tracing::warn!(namespace, error = %error, "the namespace can't be listed; the others are served");
+                }
             }
             (404, _) => {
                 let why = "the CRD cloudhsmbackups.cloudhsm.dev is missing: apply it with \
                            `cloudhsm-backup-operator crd | kubectl apply -f -`";
-                tracing::warn!("{why}");
-                self.set(index, Watch::Waiting(why.into()));
+                if self.set(index, Watch::Waiting(why.into())) {
+                    tracing::warn!("{why}");
+                }
             }
             _ => {
                 tracing::warn!(error = %error, "the watch of {place} failed and is tried again");
@@ -76,13 +78,14 @@ impl Readiness {
         }
     }
 
-    fn set(&self, index: usize, state: Watch) {
+    /// Whether that is news.
+    fn set(&self, index: usize, state: Watch) -> bool {
         self.0.send_if_modified(|watches| match watches.get_mut(index) {
             Some(watch) if *watch != state => {
                 *watch = state;
                 true
             }
             _ => false,
-        });
+        })
     }
 }
