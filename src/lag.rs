@@ -46,6 +46,11 @@ impl Unshown {
 pub fn recall(status: &CloudHsmBackupStatus, intent: &Intent, now: Timestamp) -> Option<(Unshown, Duration)> {
     let write = status.last_write.as_ref()?;
     let age = Duration::try_from(now.duration_since(write.time.0)).ok().filter(|age| *age < LAG)?;
+    // Since the object asked for something else, another write may have been sent whose answer nobody has told of: then what a look
+    // shows is no lag.
+    if write.generation != intent.generation {
+        return None;
+    }
     if status.region.as_deref() != intent.scope.as_ref().map(|scope| scope.region.as_str()) {
         return None;
     }
@@ -164,6 +169,7 @@ mod tests {
             last_write: Some(LastWrite {
                 operation: operation.into(),
                 time: time(at),
+                generation: 1,
                 request_id: None,
                 previous_backup_state: before.into(),
                 previous_delete_timestamp: (before == "PENDING_DELETION").then(|| time(700)),
@@ -206,6 +212,8 @@ mod tests {
         }
         let elsewhere = Intent { scope: Some(Scope::of_operator(Region::new("eu-west-1"))), ..intent };
         assert_eq!(recall(&status, &elsewhere, now), None);
+        let changed = Intent { generation: 2, scope: Some(Scope::of_operator(Region::new("us-east-1"))), ..elsewhere };
+        assert_eq!(recall(&status, &changed, now), None);
     }
 
     #[test]

@@ -108,10 +108,11 @@ fn to_seconds(time: Timestamp) -> Time {
 
 /// How a status tells of a write: `before` is what AWS showed before it.
 #[must_use]
-pub fn last_write(call: Call, before: &Backup, request_id: Option<&str>, now: Timestamp) -> LastWrite {
+pub fn last_write(call: Call, before: &Backup, generation: i64, request_id: Option<&str>, now: Timestamp) -> LastWrite {
     LastWrite {
         operation: call.operation().to_owned(),
         time: to_seconds(now),
+        generation,
         request_id: request_id.map(str::to_owned),
         previous_backup_state: before.state.as_str().to_owned(),
         previous_delete_timestamp: before.delete_timestamp.map(to_seconds),

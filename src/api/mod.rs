@@ -237,6 +237,9 @@ pub struct LastWrite {
     /// When the operator learned that it took effect.
     pub time: Time,
 
+    /// The generation of the object that asked for it.
+    pub generation: i64,
+
     /// AWS's request id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

@@ -246,7 +246,8 @@ impl<'a> Pass<'a> {
         observation: &Observation,
         outcome: &Outcome<'_>,
     ) {
-        let write = status::last_write(call, before, outcome.request_id(), self.context.clock.now());
+        let (generation, now) = (self.intent.generation, self.context.clock.now());
+        let write = status::last_write(call, before, generation, outcome.request_id(), now);
         self.mirrored.last_write = Some(write);
         self.context.metrics.aws_write(call.operation());
         self.context.wake_sharing(&self.key);
