@@ -23,7 +23,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 }
 
 /// Every `Option` comes out `nullable`. Without it a stored field is never null, so that absent means one thing, also to the CEL rules:
-/// a null in a new object is refused, and one in a patch removes the field.
+/// the API server drops a null on create and update, and refuses one in server-side apply.
 fn without_nullable(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
