@@ -109,6 +109,16 @@ impl Inventory {
         Held { inventory: self, scope: scope.clone(), id: id.clone(), entry: entry.lock_owned().await }
     }
 
+    /// Whether the process is older than three resync intervals.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        self.is_long_ago(None)
+    }
+
+    fn is_long_ago(&self, looked: Option<Instant>) -> bool {
+        looked.unwrap_or(self.started).elapsed() > self.resync * 3
+    }
+
     /// Forgets a backup that no object names any more, but for what must outlive the object: a write not shown yet, a refusal.
     pub fn forget(&self, scope: &Scope, id: &BackupId) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,8 +158,7 @@ impl Held<'_> {
 
     /// Somebody asks: no failure keeps the next call waiting any more.
     pub fn clear_backoff(&mut self) {
-        self.entry.failed = None;
-        self.entry.tries = 0;
+        self.entry.recover();
     }
 
     /// Takes up a write of the process before this one, made `age` ago, unless this process knows better.
@@ -171,7 +180,7 @@ impl Held<'_> {
     /// Whether the last good look, or the start of the process, is older than three resync intervals.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.entry.looked.unwrap_or(self.inventory.started).elapsed() > self.inventory.resync * 3
+        self.inventory.is_long_ago(self.entry.looked)
     }
 
     /// Whether AWS refused within the last hour to restore the backup after its time.
@@ -212,8 +221,7 @@ impl Held<'_> {
             entry.unshown = None;
         }
         if entry.failed.as_ref().is_some_and(|failed| failed.write.is_none()) {
-            entry.failed = None;
-            entry.tries = 0;
+            entry.recover();
         }
         entry.looked = Some(Instant::now());
         let routine = backoff::resync(self.inventory.resync, fastrand::f64());
@@ -246,8 +254,7 @@ impl Held<'_> {
                 });
                 entry.next_look = Some(Instant::now() + AFTER_WRITE.min(self.inventory.resync));
                 entry.uncertain = None;
-                entry.failed = None;
-                entry.tries = 0;
+                entry.recover();
             }
             Err(WriteError::Failed(failure)) => {
                 let end = before.as_ref().and_then(|backup| backup.delete_timestamp);
@@ -271,8 +278,7 @@ impl Held<'_> {
     /// What was to be written is done, or no longer wanted: the failure of a write keeps nothing waiting.
     pub fn settle(&mut self) {
         if self.entry.failed.as_ref().is_some_and(|failed| failed.write.is_some()) {
-            self.entry.failed = None;
-            self.entry.tries = 0;
+            self.entry.recover();
         }
     }
 
@@ -307,6 +313,11 @@ impl Uncertain {
 }
 
 impl Entry {
+    fn recover(&mut self) {
+        self.failed = None;
+        self.tries = 0;
+    }
+
     fn is_refused(&self) -> bool {
         let closed = self.sight.as_ref().and_then(|sight| sight.observation.backup()).is_none_or(|backup| {
             // A backup that came back and was deleted anew has another window.

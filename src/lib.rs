@@ -14,15 +14,20 @@
 //!         └── events, metrics
 //! ```
 //!
-//! The floors, from the top; imports go downwards only, and a test holds the code to it:
+//! The floors, from the top; imports go downwards only, and `tests/floors.rs` holds the code to it:
 //!
-//! 1. [`app`], [`args`], [`telemetry`]: the process.
-//! 2. [`controller`], [`admin`]: Kubernetes' side.
-//! 3. [`inventory`]: what AWS shows, backup by backup. 4. [`aws`]: the only place that names the SDK. [`events`].
-//! 5. [`metrics`].
-//! 6. [`decide`], [`status`], [`message`], [`lag`], [`backoff`], [`claims`]: pure. No async, no I/O, no clock, no client.
-//! 7. [`intent`]: the resource, read into the domain. Pure.
-//! 8. [`api`]: the resource. [`mod@backup`]: the domain. [`clock`].
+//! 1. [`app`].
+//! 2. [`admin`], [`telemetry`].
+//! 3. [`controller`]: Kubernetes' side. [`args`].
+//! 4. [`inventory`]: what AWS shows, backup by backup.
+//! 5. [`aws`]: the only place that names the SDK. [`events`].
+//! 6. [`metrics`].
+//! 7. [`status`], [`claims`]. From here on all is pure: no async, no I/O, no clock, no client.
+//! 8. [`message`], [`lag`].
+//! 9. [`decide`], [`backoff`].
+//! 10. [`intent`]: the resource, read into the domain.
+//! 11. [`api`]: the resource. [`clock`], the one impure thing so far down: it tells the time to those who pass it on.
+//! 12. [`mod@backup`]: the domain.
 
 pub mod admin;
 pub mod api;

@@ -8,6 +8,7 @@ use crate::{
     backup::{Backup, BackupState, Call, FailureClass, Observation},
     decide::Decision,
     intent::Intent,
+    message::same_but_for_account,
 };
 
 /// Copies what AWS shows into the status. Conditions stay as they were. What was seen in another region is forgotten; when the
@@ -71,7 +72,7 @@ pub fn resume(own: &CloudHsmBackupStatus, stored: &CloudHsmBackupStatus, now: Ti
             stored.status == condition.status
                 && stored.reason == condition.reason
                 && stored.last_transition_time.0 <= now
-                && crate::message::same_but_for_account(&stored.message, &condition.message)
+                && same_but_for_account(&stored.message, &condition.message)
         });
         same.map_or_else(
             || condition.clone(),
@@ -152,8 +153,7 @@ pub fn conclude(
     let previous = &mirrored.conditions;
     let message = match mirrored.condition(READY) {
         Some(ready)
-            if ready.reason == verdict.reason.as_str()
-                && crate::message::same_but_for_account(&ready.message, &verdict.message) =>
+            if ready.reason == verdict.reason.as_str() && same_but_for_account(&ready.message, &verdict.message) =>
         {
             &ready.message
         }

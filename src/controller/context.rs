@@ -11,7 +11,7 @@ use std::{
 
 use futures::channel::mpsc::UnboundedSender;
 use kube::{Client, ResourceExt};
-use tokio::{sync::RwLock, time::Instant};
+use tokio::sync::RwLock;
 
 use super::cluster::{Cluster, ClusterError};
 use crate::{
@@ -40,7 +40,6 @@ pub(super) struct Context {
     pub(super) clock: Clock,
     pub(super) mode: Mode,
     pub(super) resync: Duration,
-    started: Instant,
     default_region: Mutex<Option<Region>>,
     claims: Mutex<Claims>,
     local: Mutex<HashMap<ObjectKey, Local>>,
@@ -93,7 +92,6 @@ impl Context {
             clock,
             mode: settings.mode,
             resync: settings.resync,
-            started: Instant::now(),
             default_region: Mutex::new(settings.region),
             claims: Mutex::default(),
             local: Mutex::default(),
@@ -112,11 +110,6 @@ impl Context {
         if let Some(region) = self.inventory.default_region().await {
             *lock(&self.default_region) = Some(region);
         }
-    }
-
-    /// Whether the process is older than three resync intervals.
-    pub(super) fn is_old(&self) -> bool {
-        self.started.elapsed() > self.resync * 3
     }
 
     /// No pass begins anything new any more.

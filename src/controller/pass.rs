@@ -54,6 +54,8 @@ pub(super) struct Pass<'a> {
 
 /// What the situation is with the object at this moment.
 pub(super) struct Weighed {
+    /// The account looked in.
+    pub(super) account: Option<AccountId>,
     pub(super) memory: Memory,
     pub(super) rival: Option<Rival>,
     pub(super) decision: Decision,
@@ -114,7 +116,7 @@ impl<'a> Pass<'a> {
                 match write {
                     None => return self.look_failed(&scope, &held, failure, asked).await,
                     Some(_) if call.is_none() || call != write => held.settle(),
-                    Some(_) => return self.write_failed(&scope, &sight, &held, &failure).await,
+                    Some(_) => return self.write_failed(&scope, &weighed, &held, &failure).await,
                 }
             }
             if call.is_none() || self.context.is_stopping() {
@@ -157,7 +159,7 @@ impl<'a> Pass<'a> {
                     tracing::warn!(object = %self.key, error = %failure, request_id, "an AWS write failed");
                     // Nobody knows what is true now until AWS is looked at again; but a throttled write wasn't tried.
                     if failure.class == FailureClass::Throttled || held.look().await.is_err() {
-                        return self.write_failed(&scope, &sight, &held, &failure).await;
+                        return self.write_failed(&scope, &weighed, &held, &failure).await;
                     }
                     tried = Some(Failed { failure, write: Some(call), until: Instant::now() });
                 }
@@ -194,11 +196,11 @@ impl<'a> Pass<'a> {
             self.drifted(scope, account.clone(), sight, &before);
         }
         if rival.is_none() && status::is_restored(&before, &self.intent, &sight.observation) {
-            let place = self.place(scope, account);
+            let place = self.place(scope, account.clone());
             let warning = message::retention(&self.mirrored).map(|warning| format!("; {warning}")).unwrap_or_default();
             self.notices.push(Notice::restored(format!("{place} is READY again{warning}")));
         }
-        Weighed { memory, rival, decision, now }
+        Weighed { account, memory, rival, decision, now }
     }
 
     fn drifted(&mut self, scope: &Scope, account: Option<AccountId>, sight: &Sight, before: &CloudHsmBackupStatus) {

@@ -22,11 +22,11 @@ impl Pass<'_> {
     pub(super) async fn write_failed(
         self,
         scope: &Scope,
-        sight: &Sight,
+        weighed: &Weighed,
         held: &Held<'_>,
         failure: &Failure,
     ) -> Result<Duration, ClusterError> {
-        let place = self.place(scope, self.account(scope, &sight.observation).await);
+        let place = self.place(scope, weighed.account.clone());
         let verdict = failing(failure, "False", &place);
         self.conclude(&verdict).await?;
         Ok(held.next())
@@ -92,7 +92,7 @@ impl Pass<'_> {
         };
         let resync = self.context.resync;
         self.context.find_default_region().await;
-        if let Showing::Ready(ready) = status::showing(&self.previous, asked, false, self.context.is_old()) {
+        if let Showing::Ready(ready) = status::showing(&self.previous, asked, false, self.context.inventory.is_old()) {
             let place = Place { backup_id: self.intent.backup_id.clone(), region: None, account: None };
             self.conclude(&failing(&failure, ready, &place)).await?;
         }
@@ -121,7 +121,7 @@ impl Pass<'_> {
         weighed: &Weighed,
         held: &Held<'_>,
     ) -> Result<Duration, ClusterError> {
-        let place = self.place(scope, self.account(scope, &sight.observation).await);
+        let place = self.place(scope, weighed.account.clone());
         let about = About {
             intent: &self.intent,
             place: &place,
@@ -160,7 +160,7 @@ impl Pass<'_> {
         }
         let stalled = status::newly_stalled(&previous, &next);
         let stalled = stalled.map(|condition| Notice::stalled(&condition.reason, &condition.message));
-        context.conclude(&key, &intent.uid, next.clone());
+        context.conclude(&key, &intent.uid, next);
         for notice in notices.into_iter().chain(stalled) {
             context.events.publish(object, notice).await;
         }
