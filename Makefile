@@ -41,7 +41,8 @@ lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	cd tests/control-plane && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./cmd/...
+	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	cd tests/control-plane && go vet ./cmd/...
 	for script in hack/*.sh tests/control-plane/*.sh emulator/tests/clients/*.sh .ci/run; do bash -n $$script; done
 
 .PHONY: fmt
