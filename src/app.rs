@@ -13,7 +13,7 @@ use crate::{
     backup::Region,
     clock::Clock,
     controller::{self, Readiness, Settings},
-    inventory::Inventory,
+    inventory::{self, Inventory, Rate},
     metrics::Metrics,
 };
 
@@ -80,10 +80,12 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
         };
         let aws = Aws::from_env(metrics.clone()).await;
         let region = match arguments.region.as_ref().filter(|region| !region.is_empty()) {
-            Some(region) => Some(Region::new(region)),
+            Some(region) => Some(Region::new(region.as_str())),
             None => aws.default_region().await,
         };
-        let inventory = Inventory::new(aws, Clock::system(), arguments.resync_interval);
+        let rate = Rate { burst: arguments.aws_burst, per_second: arguments.aws_qps };
+        let economy = inventory::Settings { resync: arguments.resync_interval, rate };
+        let inventory = Inventory::new(aws, Clock::system(), metrics.clone(), economy);
         let settings = Settings { mode: arguments.mode, region, namespaces, resync: arguments.resync_interval };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

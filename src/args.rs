@@ -43,9 +43,17 @@ pub struct RunArguments {
     #[arg(long, env = "CLOUDHSM_BACKUP_OPERATOR_NAMESPACE", value_delimiter = ',', action = ArgAction::Append, value_parser = namespace)]
     pub namespace: Vec<String>,
 
-    /// How often each backup is looked at for drift: 1s and up, such as 90s, 5m, 1h
+    /// How often each account and region is swept for drift: 1s and up, such as 90s, 5m, 1h
     #[arg(long, allow_hyphen_values = true, default_value = "5m", env = "CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", value_parser = interval)]
     pub resync_interval: Duration,
+
+    /// How many requests per second may go to AWS in the long run, per account and region
+    #[arg(long, default_value = "10", allow_hyphen_values = true, env = "CLOUDHSM_BACKUP_OPERATOR_AWS_QPS", value_parser = qps)]
+    pub aws_qps: f64,
+
+    /// How many of them may go at once after a rest
+    #[arg(long, default_value = "40", allow_hyphen_values = true, env = "CLOUDHSM_BACKUP_OPERATOR_AWS_BURST", value_parser = burst)]
+    pub aws_burst: u32,
 
     /// Address of /healthz, /readyz and /metrics
     #[arg(long, default_value = "0.0.0.0:8080", env = "CLOUDHSM_BACKUP_OPERATOR_LISTEN")]
@@ -109,6 +117,16 @@ fn interval(text: &str) -> Result<Duration, String> {
     // The upper bound keeps sums of times within what the clock can hold.
     let range = SignedDuration::from_secs(1)..=SignedDuration::from_hours(24 * 365);
     if range.contains(&interval) { interval.try_into().map_err(|_| help.to_owned()) } else { Err(help.into()) }
+}
+
+fn qps(text: &str) -> Result<f64, String> {
+    let help = "give a number of requests per second above 0, such as 10 or 0.5";
+    text.parse().ok().filter(|qps: &f64| (0.01..=1_000_000.0).contains(qps)).ok_or_else(|| help.into())
+}
+
+fn burst(text: &str) -> Result<u32, String> {
+    let help = "give a number of requests from 1 to 1000000, such as 40";
+    text.parse().ok().filter(|burst| (1..=1_000_000).contains(burst)).ok_or_else(|| help.into())
 }
 
 /// Clap's error in one line: what is wrong, without the usage.

@@ -7,10 +7,7 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use crate::{
-    api::{CloudHsmBackup, FIELD_MANAGER},
-    backup::Call,
-};
+use crate::{api::FIELD_MANAGER, backup::Call};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -74,7 +71,7 @@ impl Events {
     }
 
     /// Sends one event about an object. A failure is logged and loses only the event.
-    pub async fn publish(&self, object: &CloudHsmBackup, notice: Notice) {
+    pub async fn publish(&self, object: &impl Resource<DynamicType = ()>, notice: Notice) {
         let Notice { reason, warning, action, note } = notice;
         tracing::info!(reason, note, "event");
         let event = Event {

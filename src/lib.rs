@@ -1,10 +1,10 @@
 //! Kubernetes operator that declares which AWS CloudHSM v2 backups shall exist.
 //!
 //! ```text
-//!  CloudHsmBackup (watch)
-//!         │
-//!     controller ──look──> inventory ──DescribeBackups──> aws ──> AWS
-//!         │  <──Sight──
+//!  CloudHsmBackup (watch)          sweep, one per account and region
+//!         │                                  │
+//!     controller ──look──────────────> inventory ──DescribeBackups──> aws ──> AWS
+//!         │  <──what has changed──
 //!      decide(intent, sight, memory, mode, now) ──> Decision            pure
 //!         │          needs a write?
 //!         ├── read the object again ── confirm ──> Permit               pure
@@ -19,7 +19,7 @@
 //! 1. [`app`].
 //! 2. [`admin`], [`telemetry`].
 //! 3. [`controller`]: Kubernetes' side. [`args`].
-//! 4. [`inventory`]: what AWS shows, backup by backup.
+//! 4. [`inventory`]: what AWS shows, scope by scope, and how many requests that may take.
 //! 5. [`aws`]: the only place that names the SDK. [`events`].
 //! 6. [`metrics`].
 //! 7. [`status`], [`claims`]. From here on all is pure: no async, no I/O, no clock, no client.

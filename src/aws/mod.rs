@@ -11,6 +11,8 @@ mod text;
 mod transmission;
 mod write;
 
+pub use describe::{Listing, LookFailed, PER_PAGE, Progress};
+
 use std::{sync::Arc, time::Duration};
 
 use aws_config::default_provider::region::DefaultRegionChain;
@@ -18,7 +20,7 @@ use aws_types::SdkConfig;
 
 use self::{account::Accounts, clients::Clients, credentials::Credentials};
 use crate::{
-    backup::{AccountId, Backup, BackupId, Failure, Observation, Region, Scope},
+    backup::{AccountId, Backup, Failure, Region, Scope},
     decide::Permit,
     metrics::Metrics,
 };
@@ -51,8 +53,6 @@ pub(crate) struct Limits {
     operation: Duration,
     /// For what escapes the SDK's own time-outs.
     call: Duration,
-    /// For all pages of a look.
-    look: Duration,
     credentials: Duration,
     account: Duration,
     account_pause: Duration,
@@ -66,7 +66,6 @@ impl Default for Limits {
             read: Duration::from_secs(10),
             operation: Duration::from_secs(12),
             call: Duration::from_secs(13),
-            look: Duration::from_secs(14),
             credentials: Duration::from_secs(5),
             account: Duration::from_secs(3),
             account_pause: Duration::from_secs(5 * 60),
@@ -135,13 +134,13 @@ impl Aws {
         Some(Region::new(region.as_ref()))
     }
 
-    /// Looks for one backup.
+    /// Reads the next page of a listing of backups.
     ///
     /// # Errors
     ///
-    /// Where AWS gave no complete answer.
-    pub async fn describe(&self, scope: &Scope, id: &BackupId) -> Result<Observation, Failure> {
-        self.inner.describe(scope, id).await
+    /// Where AWS gave no usable answer.
+    pub async fn read_on(&self, scope: &Scope, listing: &mut Listing) -> Result<Progress, LookFailed> {
+        self.inner.read_on(scope, listing).await
     }
 
     /// Makes the call that the permit permits, with one attempt.
@@ -151,6 +150,12 @@ impl Aws {
     /// After a [`Failure`] it is unknown whether AWS made the change, but for the classes that say that it refused.
     pub async fn write(&self, permit: Permit) -> Result<Answer, WriteError> {
         self.inner.write(permit).await
+    }
+
+    /// The account of the scope's credentials where it is known already.
+    #[must_use]
+    pub fn known_account(&self, scope: &Scope) -> Option<AccountId> {
+        self.inner.accounts.known(scope)
     }
 
     /// The account of the scope's credentials: from an ARN seen there, else from STS; `None` where neither says.

@@ -84,7 +84,7 @@ impl Cluster {
     pub(super) async fn write_status(
         &self,
         key: &ObjectKey,
-        object: &CloudHsmBackup,
+        object: &impl ResourceExt,
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
     ) -> Result<CloudHsmBackup, ClusterError> {

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod context;
+mod object;
 mod pass;
 mod readiness;
 mod report;
@@ -17,8 +18,7 @@ use futures::{
     stream::{self, SelectAll},
 };
 use kube::{
-    Api, Client, ResourceExt,
-    core::DeserializeGuard,
+    Api, Client,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -32,15 +32,17 @@ use tokio::time::Instant;
 use self::{
     cluster::ClusterError,
     context::Context,
-    pass::{Pass, key_of},
+    object::{Guarded, key_of, slim},
+    pass::Pass,
 };
 use crate::{
-    api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, intent::Intent,
-    inventory::Inventory, metrics::Metrics,
+    backup::Region,
+    claims::ObjectKey,
+    clock::Clock,
+    decide::Mode,
+    inventory::{Changed, Inventory},
+    metrics::Metrics,
 };
-
-/// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
-type Guarded = DeserializeGuard<CloudHsmBackup>;
 
 /// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
 const CONCURRENCY: u16 = 256;
@@ -64,7 +66,7 @@ pub struct Settings {
 /// Runs until `stop` resolves, then lets the passes under way finish.
 pub async fn run(
     client: Client,
-    inventory: Inventory,
+    (inventory, changed): (Inventory, UnboundedReceiver<Changed>),
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
@@ -74,7 +76,8 @@ pub async fn run(
     let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
     // No pass before all objects are known: one that isn't yet might contradict one that is.
     let mut closed = Some(context.gate.write().await);
-    let mut running = pin!(controllers(&client, &settings, &context, &readiness, woken).collect::<()>().fuse());
+    let mut running =
+        pin!(controllers(&client, &settings, &context, &readiness, woken, changed).collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
     let known = tokio::select! {
         () = &mut running => false,
@@ -83,6 +86,8 @@ pub async fn run(
     };
     if known {
         tracing::info!("all watched objects are known");
+        context.serve();
+        context.inventory.start();
         drop(closed.take());
         tokio::select! {
             () = &mut running => tracing::error!("the watches ended by themselves"),
@@ -90,6 +95,7 @@ pub async fn run(
         }
     }
     context.stop();
+    context.inventory.stop();
     drop(closed);
     tracing::info!("stopping: waiting for work in flight");
     // A pass holds the gate for reading; once it is ours none is under way, and none begins. Dropping `running` would end them.
@@ -107,6 +113,7 @@ fn controllers(
     context: &Arc<Context>,
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
+    changed: UnboundedReceiver<Changed>,
 ) -> SelectAll<stream::BoxStream<'static, ()>> {
     let scopes: Vec<Option<String>> = if settings.namespaces.is_empty() {
         vec![None]
@@ -122,13 +129,19 @@ fn controllers(
     }
     let distribute = woken.for_each(move |key| {
         for (namespace, sender) in &wakers {
-            if namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) {
+            if namespace.as_ref().is_none_or(|namespace| **namespace == *key.namespace) {
                 let _ = sender.unbounded_send(key.clone());
             }
         }
         future::ready(())
     });
     streams.push(stream::once(distribute).boxed());
+    let context = Arc::clone(context);
+    let tell = changed.for_each(move |changed| {
+        context.wake_naming(&changed);
+        future::ready(())
+    });
+    streams.push(stream::once(tell).boxed());
     streams
 }
 
@@ -147,7 +160,13 @@ fn controller(
     let (store, writer) = reflector::store();
     let index =
         Index { context: Arc::clone(context), readiness: readiness.clone(), namespace, watch: index, listed: vec![] };
-    let objects = watched(api, index).reflect(writer).touched_objects();
+    // What is reflected is what is kept. An object needs a pass by itself only when it asks for something.
+    let asking = Arc::clone(context);
+    let objects = watched(api, index).reflect(writer).touched_objects().filter(move |object| {
+        let asks =
+            object.as_ref().ok().and_then(|object| object.0.as_ref().ok()).is_some_and(|object| asking.asks(object));
+        future::ready(asks)
+    });
     let woken = woken.map(|key| ObjectRef::new(&key.name).within(&key.namespace));
     Controller::for_stream(objects, store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
@@ -163,14 +182,12 @@ fn controller(
 
 /// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
 fn watched(api: Api<Guarded>, mut index: Index) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    watcher(api, watcher::Config::default())
-        // They make up most of an object, and nobody here reads them.
-        .modify(|object| object.managed_fields_mut().clear())
-        .backoff(WatchBackoff::default())
-        .filter_map(move |event| {
-            index.note(&event);
+    watcher(api, watcher::Config::default()).modify(slim).backoff(WatchBackoff::default()).filter_map(
+        move |mut event| {
+            index.note(&mut event);
             future::ready(event.ok().map(Ok))
-        })
+        },
+    )
 }
 
 /// kube's own back-off goes up to 30 s, which is long for people who wait for the CRD or the API server to come back.
@@ -214,7 +231,7 @@ struct Index {
 }
 
 impl Index {
-    fn note(&mut self, event: &watcher::Result<watcher::Event<Guarded>>) {
+    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
         match event {
             Ok(watcher::Event::Init) => self.listed.clear(),
             Ok(watcher::Event::InitApply(object)) => {
@@ -232,7 +249,7 @@ impl Index {
             }
             Ok(watcher::Event::Apply(object)) => self.set(object),
             Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(object);
+                let key = key_of(&*object);
                 tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
                 self.context.forget(&key);
             }
@@ -240,16 +257,12 @@ impl Index {
         }
     }
 
-    fn set(&self, object: &Guarded) {
-        match &object.0 {
-            Ok(decoded) => {
-                let intent = Intent::of(decoded, self.context.default_region().as_ref());
-                self.context.claim(&key_of(object), Some(intent));
-            }
-            Err(error) => {
-                tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
-                self.context.forget(&key_of(object));
-            }
+    fn set(&self, object: &mut Guarded) {
+        if let Err(error) = &object.0 {
+            tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
+            self.context.forget(&key_of(object));
+        } else if let Ok(decoded) = &mut object.0 {
+            self.context.note(decoded);
         }
     }
 }
@@ -260,14 +273,15 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     if context.is_stopping() {
         return Ok(Action::await_change());
     }
+    let _active = context.metrics.active();
     let started = Instant::now();
     let key = key_of(decoded);
     let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).await;
     let word = if result.is_ok() { "requeue_after" } else { "error" };
     context.metrics.reconciled(word, started.elapsed());
     let next = result?;
-    context.succeeded(&key);
-    Ok(Action::requeue(next))
+    context.succeeded(&key, next);
+    Ok(next.map_or_else(Action::await_change, Action::requeue))
 }
 
 fn after_error(object: Arc<Guarded>, error: &ClusterError, context: Arc<Context>) -> Action {
