@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["controller", "args"],
     &["inventory"],
     &["aws", "events"],
-    &["metrics"],
+    &["liveness", "metrics"],
     &["status", "claims"],
     &["message", "lag"],
     &["decide", "backoff"],

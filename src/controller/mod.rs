@@ -35,8 +35,15 @@ use self::{
     pass::{Pass, key_of},
 };
 use crate::{
-    api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, intent::Intent,
-    inventory::Inventory, metrics::Metrics,
+    api::CloudHsmBackup,
+    backup::Region,
+    claims::ObjectKey,
+    clock::Clock,
+    decide::Mode,
+    intent::Intent,
+    inventory::Inventory,
+    liveness::{Liveness, Pulse},
+    metrics::Metrics,
 };
 
 /// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
@@ -47,6 +54,10 @@ const CONCURRENCY: u16 = 256;
 
 /// How long a stop waits for the passes under way.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How often the controller shows that it is alive, and when it counts as dead.
+const BEAT: Duration = Duration::from_secs(5);
+const BEAT_BOUND: Duration = Duration::from_secs(60);
 
 /// What the controller is told.
 #[derive(Clone, Debug)]
@@ -68,13 +79,16 @@ pub async fn run(
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    liveness: Liveness,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
     let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
     // No pass before all objects are known: one that isn't yet might contradict one that is.
     let mut closed = Some(context.gate.write().await);
-    let mut running = pin!(controllers(&client, &settings, &context, &readiness, woken).collect::<()>().fuse());
+    let pulse = liveness.watch_over("the controller", BEAT_BOUND).must_not_end();
+    let streams = controllers(&client, &settings, &context, &readiness, woken, pulse);
+    let mut running = pin!(streams.collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
     let known = tokio::select! {
         () = &mut running => false,
@@ -107,6 +121,7 @@ fn controllers(
     context: &Arc<Context>,
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
+    pulse: Pulse,
 ) -> SelectAll<stream::BoxStream<'static, ()>> {
     let scopes: Vec<Option<String>> = if settings.namespaces.is_empty() {
         vec![None]
@@ -129,7 +144,17 @@ fn controllers(
         future::ready(())
     });
     streams.push(stream::once(distribute).boxed());
+    streams.push(beats(pulse).boxed());
     streams
+}
+
+/// Beats for as long as the task is polled that all watches and passes run in.
+fn beats(pulse: Pulse) -> impl Stream<Item = ()> + Send {
+    stream::unfold(pulse, async |pulse| {
+        tokio::time::sleep(BEAT).await;
+        pulse.beat();
+        Some(((), pulse))
+    })
 }
 
 fn controller(
