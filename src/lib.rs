@@ -21,7 +21,7 @@
 //! 3. [`controller`]: Kubernetes' side. [`args`].
 //! 4. [`inventory`]: what AWS shows, backup by backup.
 //! 5. [`aws`]: the only place that names the SDK. [`events`].
-//! 6. [`metrics`]. [`liveness`]: whether the loops go round.
+//! 6. [`metrics`]. [`liveness`]: whether the loops go round. [`spans`]: what traces are made of.
 //! 7. [`status`], [`claims`]. From here on all is pure: no async, no I/O, no clock, no client.
 //! 8. [`message`], [`lag`].
 //! 9. [`decide`], [`backoff`].
@@ -47,5 +47,6 @@ pub mod lag;
 pub mod liveness;
 pub mod message;
 pub mod metrics;
+pub mod spans;
 pub mod status;
 pub mod telemetry;

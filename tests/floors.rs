@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["controller", "args"],
     &["inventory"],
     &["aws", "events"],
-    &["liveness", "metrics"],
+    &["liveness", "metrics", "spans"],
     &["status", "claims"],
     &["message", "lag"],
     &["decide", "backoff"],

@@ -28,6 +28,7 @@ use kube::{
     },
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::{
     cluster::ClusterError,
@@ -35,7 +36,7 @@ use self::{
     pass::{Pass, key_of},
 };
 use crate::{
-    api::CloudHsmBackup,
+    api::{CloudHsmBackup, READY},
     backup::Region,
     claims::ObjectKey,
     clock::Clock,
@@ -44,6 +45,7 @@ use crate::{
     inventory::Inventory,
     liveness::{Liveness, Pulse},
     metrics::Metrics,
+    spans,
 };
 
 /// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
@@ -287,9 +289,16 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     }
     let started = Instant::now();
     let key = key_of(decoded);
-    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).await;
+    let span = spans::pass(&key, decoded.metadata.generation, decoded.spec.backup_id.as_str());
+    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).instrument(span.clone()).await;
     let word = if result.is_ok() { "requeue_after" } else { "error" };
     context.metrics.reconciled(word, started.elapsed());
+    if !span.is_disabled() {
+        let (_, concluded) = context.statuses(&key, decoded);
+        let ready = concluded.as_ref().and_then(|status| status.condition(READY));
+        let outcome = if result.is_ok() { "success" } else { "error" };
+        spans::passed(&span, outcome, ready.map(|ready| ready.reason.as_str()));
+    }
     let next = result?;
     context.succeeded(&key);
     Ok(Action::requeue(next))
