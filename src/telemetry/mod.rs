@@ -12,7 +12,7 @@ use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterExt, LevelFilter, filter_fn},
     fmt,
-    layer::SubscriberExt,
+    layer::{Filter, SubscriberExt},
     util::SubscriberInitExt,
 };
 
@@ -30,11 +30,7 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 pub fn start(format: Option<LogFormat>, runtime: &Handle) -> Traces {
     let (traces, warnings) = Traces::from_env(runtime);
     let mut layers = vec![log(format)];
-    layers.extend(
-        traces
-            .layer()
-            .map(|layer| layer.with_filter(filter_fn(is_ours).with_max_level_hint(LevelFilter::INFO)).boxed()),
-    );
+    layers.extend(traces.layer());
     tracing_subscriber::registry().with(layers).init();
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -44,11 +40,7 @@ pub fn start(format: Option<LogFormat>, runtime: &Handle) -> Traces {
 }
 
 fn log(format: Option<LogFormat>) -> BoxedLayer {
-    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.trim().is_empty());
-    let filter = wanted.and_then(|filter| EnvFilter::try_new(filter).ok());
-    let filter = filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
-    // The log's filter decides about the log alone: it must not switch traces off, nor what traces need show in the log.
-    let filter = filter.and(filter_fn(|metadata| !is_ours(metadata)).with_max_level_hint(LevelFilter::TRACE));
+    let filter = log_filter(std::env::var(EnvFilter::DEFAULT_ENV).ok());
     let terminal = std::io::stderr().is_terminal();
     match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
         LogFormat::Json => {
@@ -60,6 +52,13 @@ fn log(format: Option<LogFormat>) -> BoxedLayer {
             layer.with_writer(std::io::stderr).with_filter(filter).boxed()
         }
     }
+}
+
+/// What the log shows. It decides about the log alone: it doesn't switch traces off, and their spans don't show in the log.
+fn log_filter(wanted: Option<String>) -> impl Filter<Registry> + Send + Sync + 'static {
+    let wanted = wanted.filter(|filter| !filter.trim().is_empty()).and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
+    filter.and(filter_fn(|metadata| !is_ours(metadata)).with_max_level_hint(LevelFilter::TRACE))
 }
 
 /// Whether it is a span for traces.

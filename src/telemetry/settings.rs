@@ -59,7 +59,7 @@ impl<E: Fn(&str) -> Option<String>> Reader<E> {
             self.warn("OTEL_SDK_DISABLED is neither true nor false, and taken for false");
         }
         let protocol = self.first(["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
-        if let Some((name, _)) = protocol.filter(|(_, protocol)| protocol.to_ascii_lowercase() != "http/protobuf") {
+        if let Some((name, _)) = protocol.filter(|(_, protocol)| !protocol.eq_ignore_ascii_case("http/protobuf")) {
             return self.no_traces(&format!(
                 "{name} isn't http/protobuf, the only protocol there is here; collectors usually listen for it on port 4318"
             ));

@@ -15,10 +15,15 @@ use opentelemetry_sdk::{
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter},
 };
 use tokio::runtime::Handle;
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, filter_fn},
+};
 
 use super::{
+    BoxedLayer,
     collector::Collector,
+    is_ours,
     settings::{self, Settings},
 };
 
@@ -52,13 +57,8 @@ impl Traces {
         (Self(export), warnings)
     }
 
-    /// What makes traces of spans.
-    pub(super) fn layer(&self) -> Option<impl Layer<Registry> + Send + Sync + use<>> {
-        let Export { provider, .. } = self.0.as_ref()?;
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(NAME));
-        // Where in the source, in which thread, and how long it waited: cost without use.
-        let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false).with_target(false);
-        Some(layer.with_context_activation(false))
+    pub(super) fn layer(&self) -> Option<BoxedLayer> {
+        self.0.as_ref().map(|export| layer(&export.provider))
     }
 
     pub(super) fn announce(&self) {
@@ -111,6 +111,15 @@ impl Export {
     }
 }
 
+/// What makes traces of spans.
+fn layer(provider: &SdkTracerProvider) -> BoxedLayer {
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(NAME));
+    // Where in the source, in which thread, and how long it waited: cost without use.
+    let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false).with_target(false);
+    let spans = filter_fn(is_ours).with_max_level_hint(LevelFilter::INFO);
+    layer.with_context_activation(false).with_filter(spans).boxed()
+}
+
 /// Who speaks: what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say, and the operator's own name and version where they don't.
 fn resource(named: bool) -> Resource {
     let builder = Resource::builder_empty()
@@ -154,5 +163,92 @@ impl SpanExporter for Told {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.exporter.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
+    use opentelemetry::Context;
+    use opentelemetry_sdk::trace::{Span, SpanProcessor};
+    use rstest::rstest;
+    use tracing_subscriber::{fmt, layer::SubscriberExt};
+
+    use super::{super::log_filter, *};
+    use crate::{claims::ObjectKey, spans};
+
+    /// What was exported, by name.
+    #[derive(Clone, Debug, Default)]
+    struct Exported(Arc<Mutex<Vec<String>>>);
+
+    impl SpanProcessor for Exported {
+        fn on_start(&self, _span: &mut Span, _context: &Context) {}
+
+        fn on_end(&self, span: SpanData) {
+            self.0.lock().unwrap().push(span.name.into_owned());
+        }
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A pass with a line of log in it; whether its span was made, the log, and what was exported.
+    fn pass(directives: Option<&str>, traces: bool) -> (bool, String, Vec<String>) {
+        let (log, exported) = (Log::default(), Exported::default());
+        let written = log.clone();
+        let text = fmt::layer().with_ansi(false).without_time().with_writer(move || written.clone());
+        let mut layers: Vec<BoxedLayer> = vec![text.with_filter(log_filter(directives.map(str::to_owned))).boxed()];
+        let provider = SdkTracerProvider::builder().with_span_processor(exported.clone()).build();
+        layers.extend(traces.then(|| layer(&provider)));
+        let enabled = tracing::subscriber::with_default(tracing_subscriber::registry().with(layers), || {
+            let object = ObjectKey { namespace: "hsm".into(), name: "payments".into() };
+            let span = spans::pass(&object, Some(1), "backup-ro5c4er4aac");
+            span.in_scope(|| tracing::warn!("a line"));
+            !span.is_disabled()
+        });
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let exported = exported.0.lock().unwrap().clone();
+        (enabled, log, exported)
+    }
+
+    #[rstest]
+    #[case(None)]
+    #[case(Some("off"))]
+    #[case(Some("trace"))]
+    fn what_the_log_shows_has_no_part_in_what_is_traced(#[case] directives: Option<&str>) {
+        let (enabled, _, exported) = pass(directives, true);
+        assert_eq!((enabled, exported), (true, vec!["reconcile".to_owned()]));
+    }
+
+    #[rstest]
+    #[case(None)]
+    #[case(Some("trace"))]
+    fn a_line_of_log_looks_the_same_with_traces_and_without(#[case] directives: Option<&str>) {
+        let (enabled, without, _) = pass(directives, false);
+        assert!(!enabled, "a span that nobody wants isn't made");
+        assert_eq!(without, " WARN cloudhsm_backup_operator::telemetry::traces::tests: a line\n");
+        assert_eq!(pass(directives, true).1, without);
     }
 }
