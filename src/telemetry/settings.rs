@@ -65,6 +65,7 @@ impl<E: Fn(&str) -> Option<String>> Reader<E> {
             ));
         }
         self.check_lists();
+        self.check_unsupported();
         let timeout =
             self.number(["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"], 1..=60_000, 10_000);
         let limit = self.number(["OTEL_BSP_EXPORT_TIMEOUT"], 1..=600_000, 30_000);
@@ -149,6 +150,16 @@ impl<E: Fn(&str) -> Option<String>> Reader<E> {
         let bad_resource = resource.filter(|(_, list)| !all_entries(list, |key| !key.is_empty()));
         for (name, _) in [bad_headers, bad_resource].into_iter().flatten() {
             self.warn(&format!("{name} isn't a list such as name=value,other=value; what isn't so in it is left out"));
+        }
+    }
+
+    fn check_unsupported(&mut self) {
+        let compression = self.first(["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"]);
+        let compression = compression.filter(|(_, value)| !value.eq_ignore_ascii_case("none"));
+        let certificate =
+            self.first(["OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"]);
+        for (name, _) in [compression, certificate].into_iter().flatten() {
+            self.warn(&format!("{name} isn't supported, and left out"));
         }
     }
 

@@ -78,6 +78,8 @@ fn where_traces_would_go_otherwise_than_asked_for_there_are_none_and_one_line_sa
 #[case("OTEL_EXPORTER_OTLP_HEADERS", "pa55word")]
 #[case("OTEL_EXPORTER_OTLP_HEADERS", "na me=pa55word")]
 #[case("OTEL_SDK_DISABLED", "maybe")]
+#[case("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")]
+#[case("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/client.pem")]
 fn another_bad_value_is_warned_of_without_repeating_it_and_taken_for_unset(#[case] name: &str, #[case] value: &str) {
     let (settings, warnings) = with(&[(name, value)]);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
