@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     controller::{self, Readiness, Settings},
     inventory::{self, Inventory, Rate},
+    liveness::Liveness,
     metrics::Metrics,
 };
 
@@ -71,7 +72,11 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
     let listener =
         admin::bind(arguments.listen).await.map_err(|source| AppError::Listen { address: arguments.listen, source })?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let admin = admin::serve(listener, readiness.clone(), metrics.clone());
+    let liveness = Liveness::default();
+    // Tasks of their own: what blocks the task that all else runs in must not keep the probe from telling so.
+    let admin = tokio::spawn(admin::serve(listener, readiness.clone(), liveness.clone(), metrics.clone()));
+    let timekeeper = liveness.clone();
+    tokio::spawn(async move { timekeeper.keep_time().await });
     let operate = async {
         let client = tokio::select! {
             client = connect() => client?,
@@ -95,12 +100,12 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
             resync_interval = ?settings.resync,
             "starting"
         );
-        controller::run(client, inventory, settings, metrics, readiness, stop).await;
+        controller::run(client, inventory, settings, metrics, readiness, liveness, stop).await;
         Ok(())
     };
     tokio::select! {
         result = operate => result,
-        result = admin => Ok(result?),
+        result = admin => Ok(result.map_err(std::io::Error::other)??),
     }
 }
 

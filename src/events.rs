@@ -6,8 +6,13 @@ use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use tracing::Instrument;
 
-use crate::{api::FIELD_MANAGER, backup::Call};
+use crate::{
+    api::FIELD_MANAGER,
+    backup::Call,
+    spans,
+};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -85,10 +90,17 @@ impl Events {
         // new one each time.
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         let reference = object.object_ref(&());
-        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &reference)).await {
+        let span = spans::event(reference.namespace.as_deref().unwrap_or_default(), &reason);
+        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &reference)).instrument(span.clone()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(reason, error = %error, "the event couldn't be recorded"),
-            Err(_) => tracing::warn!(reason, "the event couldn't be recorded within {DEADLINE:?}"),
+            Ok(Err(error)) => {
+                spans::cluster_failed(&span, &error);
+                tracing::warn!(reason, error = %error, "the event couldn't be recorded");
+            }
+            Err(_) => {
+                spans::timed_out(&span);
+                tracing::warn!(reason, "the event couldn't be recorded within {DEADLINE:?}");
+            }
         }
     }
 }

@@ -26,6 +26,12 @@ struct Raw {
     request_id: Option<String>,
 }
 
+impl RequestId for Raw {
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}
+
 impl Inner {
     /// Makes the call that is permitted.
     pub(super) async fn write(&self, permit: Permit) -> Result<Answer, WriteError> {

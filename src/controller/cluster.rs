@@ -7,10 +7,12 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::{Map, Value, json};
+use tracing::Instrument;
 
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, FIELD_MANAGER},
     claims::ObjectKey,
+    spans,
 };
 
 /// A read that justifies an AWS write is asked for and answered within this, and the write leaves within it too, connection and all:
@@ -123,10 +125,18 @@ trait AwaitWithin<T> {
 
 impl<T, F: Future<Output = Result<T, kube::Error>>> AwaitWithin<T> for F {
     async fn await_within(self, verb: &'static str, key: &ObjectKey, limit: Duration) -> Result<T, ClusterError> {
-        match tokio::time::timeout(limit, self).await {
+        let (subresource, method) = verb.split_once(' ').unwrap_or(("", verb));
+        let span = spans::cluster_call(method, subresource, key);
+        match tokio::time::timeout(limit, self).instrument(span.clone()).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) => Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) }),
-            Err(_) => Err(ClusterError::Deadline { verb, object: key.clone(), limit }),
+            Ok(Err(source)) => {
+                spans::cluster_failed(&span, &source);
+                Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) })
+            }
+            Err(_) => {
+                spans::timed_out(&span);
+                Err(ClusterError::Deadline { verb, object: key.clone(), limit })
+            }
         }
     }
 }

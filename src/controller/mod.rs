@@ -28,6 +28,7 @@ use kube::{
     },
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::{
     cluster::ClusterError,
@@ -36,19 +37,26 @@ use self::{
     pass::Pass,
 };
 use crate::{
+    api::READY,
     backup::Region,
     claims::ObjectKey,
     clock::Clock,
     decide::Mode,
     inventory::{Changed, Inventory},
+    liveness::{Liveness, Pulse},
     metrics::Metrics,
+    spans,
 };
 
 /// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
 const CONCURRENCY: u16 = 256;
 
-/// How long a stop waits for the passes under way.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long a stop waits for the passes under way: with the last traces, which have 2 s, the process ends within 30 s.
+const GRACE: Duration = Duration::from_secs(28);
+
+/// How often the controller shows that it is alive, and when it counts as dead.
+const BEAT: Duration = Duration::from_secs(5);
+const BEAT_BOUND: Duration = Duration::from_secs(60);
 
 /// What the controller is told.
 #[derive(Clone, Debug)]
@@ -70,14 +78,16 @@ pub async fn run(
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    liveness: Liveness,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
     let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
     // No pass before all objects are known: one that isn't yet might contradict one that is.
     let mut closed = Some(context.gate.write().await);
-    let mut running =
-        pin!(controllers(&client, &settings, &context, &readiness, woken, changed).collect::<()>().fuse());
+    let pulse = liveness.watch_over("the controller", BEAT_BOUND).must_not_end();
+    let streams = controllers(&client, &settings, &context, &readiness, woken, changed, pulse);
+    let mut running = pin!(streams.collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
     let known = tokio::select! {
         () = &mut running => false,
@@ -114,6 +124,7 @@ fn controllers(
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
     changed: UnboundedReceiver<Changed>,
+    pulse: Pulse,
 ) -> SelectAll<stream::BoxStream<'static, ()>> {
     let scopes: Vec<Option<String>> = if settings.namespaces.is_empty() {
         vec![None]
@@ -142,7 +153,17 @@ fn controllers(
         future::ready(())
     });
     streams.push(stream::once(tell).boxed());
+    streams.push(beats(pulse).boxed());
     streams
+}
+
+/// Beats for as long as the task is polled that all watches and passes run in.
+fn beats(pulse: Pulse) -> impl Stream<Item = ()> + Send {
+    stream::unfold(pulse, async |pulse| {
+        tokio::time::sleep(BEAT).await;
+        pulse.beat();
+        Some(((), pulse))
+    })
 }
 
 fn controller(
@@ -276,9 +297,16 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     let _active = context.metrics.active();
     let started = Instant::now();
     let key = key_of(decoded);
-    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).await;
+    let span = spans::pass(&key, decoded.metadata.generation, decoded.spec.backup_id.as_str());
+    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).instrument(span.clone()).await;
     let word = if result.is_ok() { "requeue_after" } else { "error" };
     context.metrics.reconciled(word, started.elapsed());
+    if !span.is_disabled() {
+        let concluded = context.remembered(&key, decoded).concluded;
+        let ready = concluded.as_ref().and_then(|status| status.condition(READY));
+        let outcome = if result.is_ok() { "success" } else { "error" };
+        spans::passed(&span, outcome, ready.map(|ready| ready.reason.as_str()));
+    }
     let next = result?;
     context.succeeded(&key, next);
     Ok(next.map_or_else(Action::await_change, Action::requeue))

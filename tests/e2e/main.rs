@@ -30,6 +30,7 @@ mod status_rules;
 mod stopping;
 mod stored;
 mod telling;
+mod traces;
 mod twins;
 mod watching;
 mod wishes;
