@@ -31,6 +31,9 @@ use crate::{
 /// How often a pass that waits for AWS asks whether its object has changed.
 const CHANGED: Duration = Duration::from_millis(250);
 
+/// A pass that the API server made fail is tried again within this, however long the API server was away.
+const CLUSTER_RETRY: Duration = Duration::from_secs(15);
+
 /// What all passes share.
 pub(super) struct Context {
     pub(super) cluster: Cluster,
@@ -253,7 +256,7 @@ impl Context {
         let mut local = lock(&self.local);
         let errors = &mut local.entry(key.clone()).or_default().errors;
         *errors = errors.saturating_add(1);
-        backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync, fastrand::f64())
+        backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync.min(CLUSTER_RETRY), fastrand::f64())
     }
 
     pub(super) fn succeeded(&self, key: &ObjectKey) {

@@ -2,11 +2,14 @@
 
 mod cluster;
 mod context;
+mod index;
 mod pass;
 mod readiness;
 mod report;
+mod watch;
 
 pub use readiness::Readiness;
+pub use watch::WATCH;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -17,14 +20,12 @@ use futures::{
     stream::{self, SelectAll},
 };
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef},
-        utils::Backoff,
-        watcher,
     },
 };
 use tokio::time::Instant;
@@ -32,11 +33,12 @@ use tokio::time::Instant;
 use self::{
     cluster::ClusterError,
     context::Context,
+    index::{Index, watched},
     pass::{Pass, key_of},
 };
 use crate::{
-    api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, intent::Intent,
-    inventory::Inventory, metrics::Metrics,
+    api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, inventory::Inventory,
+    metrics::Metrics,
 };
 
 /// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
@@ -145,8 +147,7 @@ fn controller(
         None => Api::all(client.clone()),
     };
     let (store, writer) = reflector::store();
-    let index =
-        Index { context: Arc::clone(context), readiness: readiness.clone(), namespace, watch: index, listed: vec![] };
+    let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);
     let objects = watched(api, index).reflect(writer).touched_objects();
     let woken = woken.map(|key| ObjectRef::new(&key.name).within(&key.namespace));
     Controller::for_stream(objects, store)
@@ -159,99 +160,6 @@ fn controller(
                 tracing::debug!(error = %error, "controller");
             }
         })
-}
-
-/// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
-fn watched(api: Api<Guarded>, mut index: Index) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    watcher(api, watcher::Config::default())
-        // They make up most of an object, and nobody here reads them.
-        .modify(|object| object.managed_fields_mut().clear())
-        .backoff(WatchBackoff::default())
-        .filter_map(move |event| {
-            index.note(&event);
-            future::ready(event.ok().map(Ok))
-        })
-}
-
-/// kube's own back-off goes up to 30 s, which is long for people who wait for the CRD or the API server to come back.
-struct WatchBackoff(Duration);
-
-impl WatchBackoff {
-    const FIRST: Duration = Duration::from_millis(200);
-    const LAST: Duration = Duration::from_secs(5);
-}
-
-impl Default for WatchBackoff {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
-}
-
-impl Iterator for WatchBackoff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let wait = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.0 = (self.0 * 2).min(Self::LAST);
-        Some(wait)
-    }
-}
-
-impl Backoff for WatchBackoff {
-    fn reset(&mut self) {
-        self.0 = Self::FIRST;
-    }
-}
-
-/// What one watch has delivered.
-struct Index {
-    context: Arc<Context>,
-    readiness: Readiness,
-    namespace: Option<String>,
-    watch: usize,
-    /// The objects of the list that is under way.
-    listed: Vec<ObjectKey>,
-}
-
-impl Index {
-    fn note(&mut self, event: &watcher::Result<watcher::Event<Guarded>>) {
-        match event {
-            Ok(watcher::Event::Init) => self.listed.clear(),
-            Ok(watcher::Event::InitApply(object)) => {
-                self.listed.push(key_of(object));
-                self.set(object);
-            }
-            Ok(watcher::Event::InitDone) => {
-                let listed: std::collections::HashSet<ObjectKey> = self.listed.drain(..).collect();
-                for key in self.context.known(self.namespace.as_deref()) {
-                    if !listed.contains(&key) {
-                        self.context.forget(&key);
-                    }
-                }
-                self.readiness.listed(self.watch);
-            }
-            Ok(watcher::Event::Apply(object)) => self.set(object),
-            Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(object);
-                tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
-                self.context.forget(&key);
-            }
-            Err(error) => self.readiness.failed(self.watch, self.namespace.as_deref(), error),
-        }
-    }
-
-    fn set(&self, object: &Guarded) {
-        match &object.0 {
-            Ok(decoded) => {
-                let intent = Intent::of(decoded, self.context.default_region().as_ref());
-                self.context.claim(&key_of(object), Some(intent));
-            }
-            Err(error) => {
-                tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
-                self.context.forget(&key_of(object));
-            }
-        }
-    }
 }
 
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ClusterError> {
