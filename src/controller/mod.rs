@@ -142,9 +142,10 @@ fn controller(
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
 ) -> impl Stream<Item = ()> + Send + 'static {
+    let client = watch::paced(client);
     let api: Api<Guarded> = match &namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
     };
     let (store, writer) = reflector::store();
     let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);

@@ -1,10 +1,16 @@
 //! The watch, which outlives what goes wrong between it and the API server: see `docs/adr/0005-enduring-the-api-server.md`.
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use http::Request;
 use kube::{
-    Api, Error, Resource,
+    Api, Client, Error, Resource,
+    client::Body,
     runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
@@ -16,6 +22,31 @@ pub const WATCH: Duration = Duration::from_secs(30);
 
 /// How many objects a list asks for at once, and so how many are decoded before they are passed on.
 const PAGE: u32 = 500;
+
+/// A watch that ended at once is begun again no sooner than this after it began: kube's watcher waits only after errors.
+const PACE: Duration = Duration::from_secs(1);
+
+/// The same client, but for one watch, which it doesn't begin more often than once in [`PACE`].
+pub(super) fn paced(client: &Client) -> Client {
+    let next = Arc::new(Mutex::new(Instant::now()));
+    let inner = client.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (inner, next) = (inner.clone(), Arc::clone(&next));
+        async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+                let turn = {
+                    let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                    let turn = Instant::now().max(*next);
+                    *next = turn + PACE;
+                    turn
+                };
+                tokio::time::sleep_until(turn).await;
+            }
+            inner.send(request).await
+        }
+    });
+    Client::new(service, client.default_namespace())
+}
 
 /// The objects as they come and go, for ever. After an error it goes on by itself; errors are passed on to be told.
 pub(super) fn enduring<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static

@@ -121,6 +121,21 @@ async fn expired(name: &str, fault: Fault) {
 }
 
 #[tokio::test]
+async fn a_watch_that_ends_at_once_is_not_begun_again_as_fast_as_it_can() {
+    let scene = Scene::new("ended").await;
+    let lists = scene.lists();
+    scene.proxy.set(Fault::Ended, ApiRequest::is_watch);
+    scene.proxy.break_connections();
+    let edited = scene.edit().await;
+    let (watches, since) = (scene.proxy.count("watch", OBJECTS), Instant::now());
+    scene.asked("watch", watches, 6, DEADLINE).await;
+    assert!(since.elapsed() > Duration::from_secs(4), "{:?}", since.elapsed());
+    scene.proxy.heal();
+    scene.converges(edited, since.elapsed() + EXPIRED).await;
+    assert_eq!(scene.lists(), lists);
+}
+
+#[tokio::test]
 async fn a_watch_that_falls_silent_is_given_up_and_begun_where_it_was() {
     let scene = Scene::new("silent-watch").await;
     let (lists, watches) = (scene.lists(), scene.proxy.count("watch", OBJECTS));
@@ -189,8 +204,8 @@ async fn an_idle_watch_is_renewed_without_a_list_or_any_other_request() {
     let others = all(&scene.proxy);
     let watches = scene.proxy.count("watch", OBJECTS);
     let since = Instant::now();
-    scene.asked("watch", watches, 4, Duration::from_secs(5 * WATCH)).await;
-    assert!(since.elapsed() > Duration::from_secs(3 * WATCH - 5), "{:?}", since.elapsed());
+    scene.asked("watch", watches, 3, Duration::from_secs(4 * WATCH)).await;
+    assert!(since.elapsed() > Duration::from_secs(2 * WATCH - 5), "{:?}", since.elapsed());
     assert_eq!(all(&scene.proxy), others);
 
     let requests = scene.proxy.requests();
@@ -210,7 +225,8 @@ const OUTAGE: &str = "ENDURANCE_OUTAGE_SECONDS";
 async fn an_api_server_that_was_gone_for_long_is_served_again_at_once_with_what_waited() {
     let outage = std::env::var(OUTAGE).map_or(20, |seconds| seconds.parse::<u64>().unwrap());
     let (_alone, world) = World::alone("long-outage").await;
-    let operator = world.operator().env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", "1s");
+    let proxy = ApiProxy::start(world.control_plane).await;
+    let operator = world.operator_behind(&proxy).env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", "1s");
     let operator = ready(operator.start()).await;
     for n in 0..3 {
         world.backup(&id(n), "READY", json!({}));

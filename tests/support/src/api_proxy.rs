@@ -36,6 +36,8 @@ pub enum Fault {
     Status(u16),
     /// It isn't forwarded and is answered as a watch that says one thing, an event of type ERROR with this code, and ends.
     ErrorEvent(u16),
+    /// It isn't forwarded and is answered with nothing, as a watch that ends at once.
+    Ended,
     /// It is forwarded, its answer begins, and nothing follows, for ever; nor does anything more of the answers under way.
     Mute,
     /// It is taken and never answered; nothing more comes of the answers under way.
@@ -227,8 +229,11 @@ impl Proxy {
         let fault = self.switches.borrow().fault(connection, &asked);
         match fault {
             Some(Fault::Silent) => std::future::pending().await,
-            Some(Fault::Status(code)) => Ok(said(code, &status(code))),
-            Some(Fault::ErrorEvent(code)) => Ok(said(200, &json!({"type": "ERROR", "object": status(code)}))),
+            Some(Fault::Status(code)) => Ok(said(code, &status(code).to_string())),
+            Some(Fault::ErrorEvent(code)) => {
+                Ok(said(200, &format!("{}\n", json!({"type": "ERROR", "object": status(code)}))))
+            }
+            Some(Fault::Ended) => Ok(said(200, "")),
             Some(Fault::Mute) | None => self.forward(connection, asked, request).await,
         }
     }
@@ -258,8 +263,8 @@ impl Proxy {
     }
 }
 
-fn said(code: u16, value: &Value) -> Answer {
-    let body = Full::from(format!("{value}\n")).map_err(|never| match never {}).boxed_unsync();
+fn said(code: u16, text: &str) -> Answer {
+    let body = Full::from(text.to_owned()).map_err(|never| match never {}).boxed_unsync();
     let head = Response::builder().status(code).header(CONTENT_TYPE, "application/json");
     head.body(body).expect("a response")
 }
