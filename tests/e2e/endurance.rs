@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use test_support::{ApiProxy, ApiRequest, DEADLINE, Fault, Operator, consistently, eventually};
 
-use crate::world::{World, id, ready};
+use crate::{
+    probes::SLOW,
+    world::{World, id, ready},
+};
 
 const OBJECTS: &str = "cloudhsmbackups";
 /// How long a watch lasts.
@@ -196,6 +199,26 @@ async fn an_api_server_that_refuses_connections_is_found_again() {
     assert_eq!(scene.world.writes(), []);
     scene.proxy.heal();
     scene.converges(Instant::now(), GONE).await;
+}
+
+#[tokio::test]
+async fn a_status_that_was_refused_for_long_is_written_soon_after_it_is_taken_again() {
+    let world = World::new("unwritten").await;
+    let proxy = ApiProxy::start(world.control_plane).await;
+    let _operator = ready(world.operator_behind(&proxy).env(SLOW.0, SLOW.1).start()).await;
+    proxy.set(Fault::Status(500), |request| request.verb == "patch");
+    world.backup(&id(0), "READY", json!({}));
+    world.declare("payments", &id(0), "Present", json!({})).await;
+    let status = format!("{OBJECTS}/status");
+    // Had it been doubled each time, the wait would be over a minute by now.
+    eventually("it is refused again and again", 3 * DEADLINE, async || match proxy.count("patch", &status) {
+        10.. => Ok(()),
+        count => Err(format!("{count} times")),
+    })
+    .await;
+    proxy.heal();
+    world.reason_within("payments", "Available", UNWRITTEN).await;
+    assert_eq!(proxy.count("patch", &status), 11);
 }
 
 #[tokio::test]
