@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use kube::Client;
+use kube::{Client, client::ClientBuilder};
 use tokio::signal::unix::{SignalKind, signal};
+use tower::timeout::TimeoutLayer;
 
 use crate::{
     admin,
@@ -20,6 +21,16 @@ use crate::{
 
 /// How long the API server may take to say that it is there.
 const API_SERVER: Duration = Duration::from_secs(15);
+
+/// How long it may take to connect to it, with the TLS handshake.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an answer may take to begin, connecting included: that of a list or of a watch too, which have no deadline of their own.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// A connection on which nothing was written or read for so long is closed, be it idle, half-open, or silent in the midst of an answer.
+/// A watch that is well isn't: the API server ends it before.
+const SILENCE: Duration = Duration::from_secs(controller::WATCH.as_secs() + 5);
 
 /// Why the operator can't start, or has to stop.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +125,12 @@ async fn connect() -> Result<Client, AppError> {
     let mut config = kube::Config::infer().await.map_err(|error| AppError::Kubeconfig(chain(&error)))?;
     // Every call has its own deadline and its own retry; the client's would wait for up to 1,000 s between attempts.
     config.default_retry = false;
+    config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
     let url = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|error| AppError::Kubeconfig(chain(&error)))?;
+    let builder = ClientBuilder::try_from(config).map_err(|error| AppError::Kubeconfig(chain(&error)))?;
+    let client = builder.with_layer(&TimeoutLayer::new(ANSWER)).build();
     match tokio::time::timeout(API_SERVER, client.apiserver_version()).await {
         Ok(Ok(_)) => Ok(client),
         // It answers, and that is what was asked; whether it lets us list is for readiness to tell.

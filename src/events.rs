@@ -8,11 +8,7 @@ use kube::{
 };
 use tracing::Instrument;
 
-use crate::{
-    api::FIELD_MANAGER,
-    backup::Call,
-    spans,
-};
+use crate::{api::FIELD_MANAGER, backup::Call, spans};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -34,6 +34,9 @@ use crate::{
     status::{self, Showing},
 };
 
+/// A pass that the API server made fail is tried again within this, however long the API server was away.
+const CLUSTER_RETRY: Duration = Duration::from_secs(15);
+
 /// What all passes share.
 pub(super) struct Context {
     pub(super) cluster: Cluster,
@@ -321,7 +324,7 @@ impl Context {
         let mut local = lock(&self.local);
         let errors = &mut local.entry(key.clone()).or_default().errors;
         *errors = errors.saturating_add(1);
-        backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync, fastrand::f64())
+        backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync.min(CLUSTER_RETRY), fastrand::f64())
     }
 
     /// A pass is over. `next` is when the object needs another one though nothing changes.

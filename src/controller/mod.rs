@@ -2,12 +2,15 @@
 
 mod cluster;
 mod context;
+mod index;
 mod object;
 mod pass;
 mod readiness;
 mod report;
+mod watch;
 
 pub use readiness::Readiness;
+pub use watch::WATCH;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -23,8 +26,6 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef},
-        utils::Backoff,
-        watcher,
     },
 };
 use tokio::time::Instant;
@@ -33,7 +34,8 @@ use tracing::Instrument;
 use self::{
     cluster::ClusterError,
     context::Context,
-    object::{Guarded, key_of, slim},
+    index::{Index, watched},
+    object::{Guarded, key_of},
     pass::Pass,
 };
 use crate::{
@@ -174,13 +176,13 @@ fn controller(
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
 ) -> impl Stream<Item = ()> + Send + 'static {
+    let client = watch::paced(client);
     let api: Api<Guarded> = match &namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
     };
     let (store, writer) = reflector::store();
-    let index =
-        Index { context: Arc::clone(context), readiness: readiness.clone(), namespace, watch: index, listed: vec![] };
+    let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);
     // What is reflected is what is kept. An object needs a pass by itself only when it asks for something.
     let asking = Arc::clone(context);
     let objects = watched(api, index).reflect(writer).touched_objects().filter(move |object| {
@@ -199,93 +201,6 @@ fn controller(
                 tracing::debug!(error = %error, "controller");
             }
         })
-}
-
-/// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
-fn watched(api: Api<Guarded>, mut index: Index) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    watcher(api, watcher::Config::default()).modify(slim).backoff(WatchBackoff::default()).filter_map(
-        move |mut event| {
-            index.note(&mut event);
-            future::ready(event.ok().map(Ok))
-        },
-    )
-}
-
-/// kube's own back-off goes up to 30 s, which is long for people who wait for the CRD or the API server to come back.
-struct WatchBackoff(Duration);
-
-impl WatchBackoff {
-    const FIRST: Duration = Duration::from_millis(200);
-    const LAST: Duration = Duration::from_secs(5);
-}
-
-impl Default for WatchBackoff {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
-}
-
-impl Iterator for WatchBackoff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let wait = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.0 = (self.0 * 2).min(Self::LAST);
-        Some(wait)
-    }
-}
-
-impl Backoff for WatchBackoff {
-    fn reset(&mut self) {
-        self.0 = Self::FIRST;
-    }
-}
-
-/// What one watch has delivered.
-struct Index {
-    context: Arc<Context>,
-    readiness: Readiness,
-    namespace: Option<String>,
-    watch: usize,
-    /// The objects of the list that is under way.
-    listed: Vec<ObjectKey>,
-}
-
-impl Index {
-    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
-        match event {
-            Ok(watcher::Event::Init) => self.listed.clear(),
-            Ok(watcher::Event::InitApply(object)) => {
-                self.listed.push(key_of(object));
-                self.set(object);
-            }
-            Ok(watcher::Event::InitDone) => {
-                let listed: std::collections::HashSet<ObjectKey> = self.listed.drain(..).collect();
-                for key in self.context.known(self.namespace.as_deref()) {
-                    if !listed.contains(&key) {
-                        self.context.forget(&key);
-                    }
-                }
-                self.readiness.listed(self.watch);
-            }
-            Ok(watcher::Event::Apply(object)) => self.set(object),
-            Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(&*object);
-                tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
-                self.context.forget(&key);
-            }
-            Err(error) => self.readiness.failed(self.watch, self.namespace.as_deref(), error),
-        }
-    }
-
-    fn set(&self, object: &mut Guarded) {
-        if let Err(error) = &object.0 {
-            tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
-            self.context.forget(&key_of(object));
-        } else if let Ok(decoded) = &mut object.0 {
-            self.context.note(decoded);
-        }
-    }
 }
 
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ClusterError> {

@@ -7,6 +7,7 @@ mod conflicts;
 mod crash;
 mod decision_table;
 mod drift;
+mod endurance;
 mod failed_looks;
 mod failed_setup;
 mod failed_writes;

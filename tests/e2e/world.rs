@@ -10,7 +10,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use test_support::{ControlPlane, DEADLINE, Grant, Operator, OperatorBuilder, eventually, rule};
+use test_support::{ApiProxy, ControlPlane, DEADLINE, Grant, Operator, OperatorBuilder, eventually, rule};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The account whose backups the operators of the tests see.
@@ -51,6 +51,11 @@ impl World {
             .args(["--namespace", &self.namespace])
             .env("CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", "false")
             .env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", format!("{}s", RESYNC.as_secs()))
+    }
+
+    /// The same, but what it asks of the API server goes through a proxy.
+    pub(crate) fn operator_behind(&self, proxy: &ApiProxy) -> OperatorBuilder {
+        self.operator().kubeconfig(&proxy.kubeconfig(&self.kubeconfig))
     }
 
     /// A started operator that is ready.

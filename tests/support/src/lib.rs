@@ -10,12 +10,16 @@
 )]
 
 mod access;
+mod api_proxy;
+mod api_request;
 mod control_plane;
 mod process;
 mod supervisor;
 mod wait;
 
 pub use access::{Grant, rule};
+pub use api_proxy::{ApiProxy, Fault};
+pub use api_request::ApiRequest;
 pub use control_plane::ControlPlane;
 pub use process::{Operator, OperatorBuilder};
 pub use wait::{DEADLINE, consistently, eventually};

@@ -1,0 +1,79 @@
+//! What the watch has delivered is noted before the passes hear of it: which objects there are, and what they claim.
+
+use std::{collections::HashSet, sync::Arc};
+
+use futures::{Stream, StreamExt, future};
+use kube::{
+    Api,
+    runtime::{WatchStreamExt, watcher},
+};
+
+use super::{
+    Readiness,
+    context::Context,
+    object::{Guarded, key_of, slim},
+    watch,
+};
+use crate::claims::ObjectKey;
+
+/// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
+pub(super) fn watched(
+    api: Api<Guarded>,
+    mut index: Index,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
+    watch::enduring(api).modify(slim).filter_map(move |mut event| {
+        index.note(&mut event);
+        future::ready(event.ok().map(Ok))
+    })
+}
+
+/// What one watch has delivered.
+pub(super) struct Index {
+    context: Arc<Context>,
+    readiness: Readiness,
+    namespace: Option<String>,
+    watch: usize,
+    /// The objects of the list that is under way.
+    listed: Vec<ObjectKey>,
+}
+
+impl Index {
+    pub(super) fn new(context: Arc<Context>, readiness: Readiness, namespace: Option<String>, watch: usize) -> Self {
+        Self { context, readiness, namespace, watch, listed: Vec::new() }
+    }
+
+    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
+        match event {
+            Ok(watcher::Event::Init) => self.listed.clear(),
+            Ok(watcher::Event::InitApply(object)) => {
+                self.listed.push(key_of(&*object));
+                self.set(object);
+            }
+            Ok(watcher::Event::InitDone) => {
+                let listed: HashSet<ObjectKey> = self.listed.drain(..).collect();
+                for key in self.context.known(self.namespace.as_deref()) {
+                    if !listed.contains(&key) {
+                        self.context.forget(&key);
+                    }
+                }
+                self.readiness.listed(self.watch);
+            }
+            Ok(watcher::Event::Apply(object)) => self.set(object),
+            Ok(watcher::Event::Delete(object)) => {
+                let key = key_of(&*object);
+                tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
+                self.context.forget(&key);
+            }
+            Err(error) => self.readiness.failed(self.watch, self.namespace.as_deref(), error),
+        }
+    }
+
+    fn set(&self, object: &mut Guarded) {
+        if let Err(error) = &object.0 {
+            tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
+            self.context.forget(&key_of(object));
+        } else if let Ok(decoded) = &mut object.0 {
+            self.context.note(decoded);
+        }
+    }
+}
