@@ -11,7 +11,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{controller::Readiness, metrics::Metrics};
+use crate::{controller::Readiness, leadership::Leadership, metrics::Metrics};
 
 /// Takes the address.
 ///
@@ -27,16 +27,22 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// # Errors
 ///
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Metrics) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    readiness: Readiness,
+    leadership: Leadership,
+    metrics: Metrics,
+) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/readyz", get(readyz).with_state((readiness, leadership)))
         .route("/metrics", get(render).with_state(metrics));
     axum::serve(listener, router).await
 }
 
-async fn readyz(State(readiness): State<Readiness>) -> Response {
-    match readiness.reason() {
+/// A standby is ready; a process that can't ever be elected as things are is not.
+async fn readyz(State((readiness, leadership)): State<(Readiness, Leadership)>) -> Response {
+    match readiness.reason().or_else(|| leadership.obstacle()) {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
     }

@@ -10,6 +10,7 @@ use kube::{
 use crate::{
     api::{CloudHsmBackup, FIELD_MANAGER},
     backup::Call,
+    leadership::Leadership,
 };
 
 /// An event is news, not truth: it isn't waited for longer.
@@ -63,14 +64,15 @@ impl Notice {
 #[derive(Clone)]
 pub struct Events {
     client: Client,
+    leadership: Leadership,
     reporter: Reporter,
 }
 
 impl Events {
-    /// Sends as this operator; the instance is the host name, in a pod its name.
+    /// Sends as this operator, while this process leads; the instance is the host name, in a pod its name.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client, reporter: FIELD_MANAGER.into() }
+    pub fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership, reporter: FIELD_MANAGER.into() }
     }
 
     /// Sends one event about an object. A failure is logged and loses only the event.
@@ -88,7 +90,8 @@ impl Events {
         // new one each time.
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         let reference = object.object_ref(&());
-        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &reference)).await {
+        let publish = self.leadership.while_leading(recorder.publish(&event, &reference));
+        match tokio::time::timeout(DEADLINE, publish).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(reason, error = %error, "the event couldn't be recorded"),
             Err(_) => tracing::warn!(reason, "the event couldn't be recorded within {DEADLINE:?}"),

@@ -43,6 +43,7 @@ struct Inner {
     state: Family<Labels, Gauge>,
     ready: Family<Labels, Gauge>,
     permanent_deletion: Timestamps,
+    leader: Family<Labels, Gauge>,
     objects: Mutex<HashMap<(String, String), Shown>>,
 }
 
@@ -85,6 +86,7 @@ impl Metrics {
             state: Family::default(),
             ready: Family::default(),
             permanent_deletion: Family::default(),
+            leader: Family::default(),
             objects: Mutex::default(),
         };
         inner.register();
@@ -122,6 +124,11 @@ impl Metrics {
     /// Counts a move of AWS away from what an object declares, by the state AWS shows now.
     pub fn drift(&self, state: &BackupState) {
         self.0.drift.get_or_create(&vec![("backup_state", state.as_str().into())]).inc();
+    }
+
+    /// Says whether this process holds the Lease of that name.
+    pub fn leader(&self, name: &str, leads: bool) {
+        self.0.leader.get_or_create(&vec![("name", name.to_owned())]).set(i64::from(leads));
     }
 
     /// Sets an object's series to what its status says.
@@ -200,6 +207,9 @@ impl Inner {
             "How long a pass over an object took",
             self.reconcile_time.clone(),
         );
+
+        let election = registry.sub_registry_with_prefix("leader_election");
+        election.register("master_status", "1 while this process holds the Lease, 0 on a standby", self.leader.clone());
 
         let ours = registry.sub_registry_with_prefix("cloudhsm_backup");
         ours.register(
@@ -297,6 +307,8 @@ mod tests {
         metrics.drift(&BackupState::PendingDeletion);
         metrics.reconcile_error();
         metrics.reconciled("success", Duration::from_millis(1));
+        metrics.leader("a", false);
+        metrics.leader("a", true);
         for line in [
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="error",code="ThrottlingException"} 1"#,
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="success",code=""} 1"#,
@@ -304,6 +316,7 @@ mod tests {
             r#"cloudhsm_backup_aws_writes_total{operation="DeleteBackup"} 1"#,
             r#"cloudhsm_backup_drift_total{backup_state="PENDING_DELETION"} 1"#,
             r#"controller_runtime_reconcile_total{controller="cloudhsmbackup",result="success"} 1"#,
+            r#"leader_election_master_status{name="a"} 1"#,
             r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 1"#,
             r#"controller_runtime_reconcile_time_seconds_count{controller="cloudhsmbackup"} 1"#,
         ] {

@@ -9,7 +9,7 @@ use super::{Inner, classify::Fault, text, transmission::Transmission};
 use crate::backup::{Failure, FailureClass};
 
 impl Inner {
-    /// Waits for the SDK's answer.
+    /// Waits for the SDK's answer, and sends nothing unless this process leads.
     pub(super) async fn attempt<O, E>(
         &self,
         operation: &'static str,
@@ -19,7 +19,7 @@ impl Inner {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        match tokio::time::timeout(self.limits.call, call).await {
+        match tokio::time::timeout(self.limits.call, self.leadership.while_leading(call)).await {
             Err(_) => Err(Fault::timeout(operation)),
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => {

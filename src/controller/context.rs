@@ -24,6 +24,7 @@ use crate::{
     events::Events,
     intent::Intent,
     inventory::Inventory,
+    leadership::Leadership,
     message::Rival,
     metrics::Metrics,
 };
@@ -36,6 +37,7 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) events: Events,
     pub(super) inventory: Inventory,
+    pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) clock: Clock,
     pub(super) mode: Mode,
@@ -44,7 +46,7 @@ pub(super) struct Context {
     claims: Mutex<Claims>,
     local: Mutex<HashMap<ObjectKey, Local>>,
     wake: UnboundedSender<ObjectKey>,
-    /// Passes hold it for reading. Held for writing until all objects are known, and again to stop.
+    /// Passes hold it for reading. Held for writing until all objects are known and this process leads, and again to stop.
     pub(super) gate: RwLock<()>,
     stopping: AtomicBool,
 }
@@ -81,13 +83,15 @@ impl Context {
         inventory: Inventory,
         settings: super::Settings,
         metrics: Metrics,
+        leadership: Leadership,
         clock: Clock,
         wake: UnboundedSender<ObjectKey>,
     ) -> Self {
         Self {
-            cluster: Cluster::new(client.clone()),
-            events: Events::new(client),
+            cluster: Cluster::new(client.clone(), leadership.clone()),
+            events: Events::new(client, leadership.clone()),
             inventory,
+            leadership,
             metrics,
             clock,
             mode: settings.mode,

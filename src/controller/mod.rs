@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, intent::Intent,
-    inventory::Inventory, metrics::Metrics,
+    inventory::Inventory, leadership::Leadership, metrics::Metrics,
 };
 
 /// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
@@ -45,8 +45,8 @@ type Guarded = DeserializeGuard<CloudHsmBackup>;
 /// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
 const CONCURRENCY: u16 = 256;
 
-/// How long a stop waits for the passes under way.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long a stop waits for the passes under way; of 30 s the rest is for giving the Lease back.
+const GRACE: Duration = Duration::from_secs(28);
 
 /// What the controller is told.
 #[derive(Clone, Debug)]
@@ -61,28 +61,35 @@ pub struct Settings {
     pub resync: Duration,
 }
 
-/// Runs until `stop` resolves, then lets the passes under way finish.
+/// Runs until `stop` resolves, then lets the passes under way finish. Watches from the start, and acts once this process leads.
 pub async fn run(
     client: Client,
     inventory: Inventory,
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    leadership: Leadership,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
-    let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
-    // No pass before all objects are known: one that isn't yet might contradict one that is.
+    let context =
+        Context::new(client.clone(), inventory, settings.clone(), metrics, leadership.clone(), Clock::system(), wake);
+    let context = Arc::new(context);
+    // No pass before all objects are known, for one that isn't yet might contradict one that is; and none while another process leads.
     let mut closed = Some(context.gate.write().await);
     let mut running = pin!(controllers(&client, &settings, &context, &readiness, woken).collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
-    let known = tokio::select! {
+    let open = async {
+        readiness.known().await;
+        tracing::info!("all watched objects are known");
+        leadership.acquired().await;
+    };
+    let opened = tokio::select! {
         () = &mut running => false,
         () = &mut stop => false,
-        () = readiness.known() => true,
+        () = open => true,
     };
-    if known {
-        tracing::info!("all watched objects are known");
+    if opened {
         drop(closed.take());
         tokio::select! {
             () = &mut running => tracing::error!("the watches ended by themselves"),

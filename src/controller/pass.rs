@@ -137,7 +137,7 @@ impl<'a> Pass<'a> {
             }
             let permit = match self.permit(&held, &sight).await? {
                 Ok(permit) => permit,
-                Err(Refusal::ObjectChanged) => return Ok(SOON),
+                Err(Refusal::ObjectChanged | Refusal::NotLeading) => return Ok(SOON),
                 Err(Refusal::LookTooOld) => {
                     looked = false;
                     continue;
@@ -225,6 +225,7 @@ impl<'a> Pass<'a> {
         let read =
             self.context.cluster.read(&self.key).await.inspect_err(|_| self.context.metrics.reconcile_error())?;
         let Some((live, valid_until)) = read else { return Ok(Err(Refusal::ObjectChanged)) };
+        let Some(lease_end) = self.context.leadership.valid_until() else { return Ok(Err(Refusal::NotLeading)) };
         let live = Intent::of(&live, self.context.default_region().as_ref());
         let situation = Situation {
             intent: &self.intent,
@@ -236,7 +237,7 @@ impl<'a> Pass<'a> {
             mode: self.context.mode,
             now: self.context.clock.now(),
         };
-        Ok(confirm(&situation, &live, valid_until))
+        Ok(confirm(&situation, &live, valid_until.min(lease_end)))
     }
 
     /// A write took effect: say so at once, whatever becomes of the status.
