@@ -15,6 +15,7 @@ mod flips;
 mod history;
 mod idle;
 mod kubectl;
+mod leader;
 mod lost_answers;
 mod main_job;
 mod manifests;
