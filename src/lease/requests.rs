@@ -51,7 +51,7 @@ impl LeaseError {
 
     /// It won't go away by itself: a right or the namespace is missing.
     pub(super) fn is_for_people(&self) -> bool {
-        !self.is_overtaken() && matches!(self.code(), Some(401 | 403 | 404))
+        !self.is_overtaken() && matches!(self.code(), Some(403 | 404))
     }
 }
 
