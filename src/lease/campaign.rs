@@ -7,15 +7,19 @@ use super::{
     judge::{Loss, RENEWAL, Seen, Turn, judge},
     requests::LeaseError,
 };
+use crate::leadership::LEASE;
 
 /// How often the leader renews.
 const RENEW: Duration = Duration::from_secs(2);
 
-/// How often a standby looks at the Lease, and how soon what failed is tried again.
+/// How soon a leader tries again what failed.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How often a standby looks at the Lease.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long one request may take. A leader whose time runs out waits shorter.
-const REQUEST: Duration = Duration::from_secs(4);
+/// How long one request may take, so that a leader has three attempts. One whose time runs out waits shorter.
+const REQUEST: Duration = Duration::from_secs(3);
 
 /// What a candidate knows on its way.
 pub(super) struct Campaign<'a> {
@@ -25,6 +29,8 @@ pub(super) struct Campaign<'a> {
     stale: bool,
     /// When the last renewal that was answered was sent.
     renewed: Option<Instant>,
+    /// When another's Lease was last seen, or the campaign began.
+    good: Instant,
     /// Why the last request failed.
     failure: Option<LeaseError>,
     /// The holder that was told of last.
@@ -38,8 +44,8 @@ enum Step {
 
 impl<'a> Campaign<'a> {
     pub(super) fn new(candidate: &'a Candidate) -> Self {
-        let seen = Seen::nothing(Instant::now());
-        Self { candidate, seen, stale: true, renewed: None, failure: None, told: None }
+        let now = Instant::now();
+        Self { candidate, seen: Seen::nothing(now), stale: true, renewed: None, good: now, failure: None, told: None }
     }
 
     /// Ends when the Lease is lost; with what went wrong last, if anything did.
@@ -54,7 +60,7 @@ impl<'a> Campaign<'a> {
                 Ok(Step::Next(pause)) => pause,
                 Err(error) => {
                     self.failed(error);
-                    self.within_time(LOOK)
+                    if self.renewed.is_some() { self.within_time(RETRY) } else { LOOK }
                 }
             };
             tokio::time::sleep(pause).await;
@@ -108,6 +114,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn standing_by(&mut self, holder: String) {
+        self.good = Instant::now();
         self.failure = None;
         self.candidate.leadership.hinder(None);
         if self.told.as_ref() != Some(&holder) {
@@ -126,7 +133,9 @@ impl<'a> Campaign<'a> {
                 "the Lease {candidate} can't be had: {error}; grant get, create, update and patch on leases in namespace {namespace}, \
                  choose another with --lease-namespace, or run one replica with --leader-elect=false"
             );
-            if candidate.leadership.hinder(Some(obstacle.clone())) {
+            // An API server that has just started knows of no rights for a moment, and says that nobody has them.
+            let lasts = candidate.leadership.obstacle().is_some() || self.good.elapsed() > LEASE;
+            if lasts && candidate.leadership.hinder(Some(obstacle.clone())) {
                 tracing::warn!("{obstacle}");
             }
         } else if self.failure.is_none() {
