@@ -11,7 +11,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{controller::Readiness, liveness::Liveness, metrics::Metrics};
+use crate::{controller::Readiness, leadership::Leadership, liveness::Liveness, metrics::Metrics};
 
 /// Takes the address.
 ///
@@ -30,12 +30,13 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
+    leadership: Leadership,
     liveness: Liveness,
     metrics: Metrics,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(healthz).with_state(liveness))
-        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/readyz", get(readyz).with_state((readiness, leadership)))
         .route("/metrics", get(render).with_state(metrics));
     axum::serve(listener, router).await
 }
@@ -47,8 +48,9 @@ async fn healthz(State(liveness): State<Liveness>) -> Response {
     }
 }
 
-async fn readyz(State(readiness): State<Readiness>) -> Response {
-    match readiness.reason() {
+/// A standby is ready; a process that can't ever be elected as things are is not.
+async fn readyz(State((readiness, leadership)): State<(Readiness, Leadership)>) -> Response {
+    match readiness.reason().or_else(|| leadership.obstacle()) {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
     }

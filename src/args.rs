@@ -59,9 +59,20 @@ pub struct RunArguments {
     #[arg(long, default_value = "0.0.0.0:8080", env = "CLOUDHSM_BACKUP_OPERATOR_LISTEN")]
     pub listen: SocketAddr,
 
-    /// Only false: this version elects no leader, so run one replica
-    #[arg(long, default_value = "false", action = ArgAction::Set, env = "CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", value_parser = leader_elect)]
+    /// Hold a Lease before acting: with several replicas one acts and the others stand by
+    #[arg(
+        long, value_name = "true|false", default_value = "true", default_missing_value = "true", num_args = 0..=1, require_equals = true,
+        action = ArgAction::Set, env = "CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", value_parser = leader_elect
+    )]
     pub leader_elect: bool,
+
+    /// Namespace of the Lease [default: in a pod its own, else the context's, else default]
+    #[arg(long, env = "CLOUDHSM_BACKUP_OPERATOR_LEASE_NAMESPACE", value_parser = namespace)]
+    pub lease_namespace: Option<String>,
+
+    /// Name of the Lease
+    #[arg(long, default_value = "cloudhsm-backup-operator", env = "CLOUDHSM_BACKUP_OPERATOR_LEASE_NAME", value_parser = lease_name)]
+    pub lease_name: String,
 
     /// Format of the log on standard error [default: text on a terminal, else json]
     #[arg(long, value_enum, env = "CLOUDHSM_BACKUP_OPERATOR_LOG_FORMAT")]
@@ -105,10 +116,15 @@ fn namespace(text: &str) -> Result<String, String> {
 }
 
 fn leader_elect(text: &str) -> Result<bool, String> {
-    match text {
-        "false" => Ok(false),
-        _ => Err("this version elects no leader: run one replica, with --leader-elect=false".into()),
-    }
+    text.parse().map_err(|_| "give true or false".into())
+}
+
+fn lease_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+    let shaped = text.len() <= 253
+        && text.split('.').all(is_label)
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+    if shaped { Ok(text.to_owned()) } else { Err("give a name of lower-case letters, digits, - and .".into()) }
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -165,12 +181,22 @@ mod tests {
         assert_eq!(arguments.resync_interval, Duration::from_secs(300));
         assert_eq!(arguments.listen.to_string(), "0.0.0.0:8080");
         assert_eq!((arguments.region.clone(), arguments.namespaces()), (None, vec![]));
+        assert!(arguments.leader_elect && arguments.lease_namespace.is_none());
+        assert_eq!(arguments.lease_name, "cloudhsm-backup-operator");
     }
 
     #[test]
     fn namespaces_are_taken_repeated_and_comma_separated_each_once() {
         let arguments = parse(&["--namespace", "b", "--namespace", "a,b,"]).unwrap();
         assert_eq!(arguments.namespaces(), ["a", "b"]);
+    }
+
+    #[rstest]
+    #[case(&["--leader-elect"], true)]
+    #[case(&["--leader-elect=true"], true)]
+    #[case(&["--leader-elect=false"], false)]
+    fn leader_election_is_switched_as_other_controllers_do(#[case] flags: &[&str], #[case] elect: bool) {
+        assert_eq!(parse(flags).unwrap().leader_elect, elect);
     }
 
     #[rstest]
@@ -182,7 +208,11 @@ mod tests {
     #[case(&["--region", "https://example.com"], "us-east-1")]
     #[case(&["--namespace", "Not A Name"], "such as hsm")]
     #[case(&["--listen", "8080"], "--listen")]
-    #[case(&["--leader-elect=true"], "one replica")]
+    #[case(&["--leader-elect=perhaps"], "true or false")]
+    #[case(&["--lease-namespace", "Not A Name"], "such as hsm")]
+    #[case(&["--lease-name", "Not A Name"], "lower-case")]
+    #[case(&["--lease-name", "a..b"], "lower-case")]
+    #[case(&["--lease-name", ""], "lower-case")]
     #[case(&["--frobnicate"], "--frobnicate")]
     fn a_bad_flag_is_refused_in_one_line_that_says_what_to_do(#[case] flags: &[&str], #[case] part: &str) {
         let line = one_line(&parse(flags).unwrap_err());

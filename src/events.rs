@@ -8,7 +8,7 @@ use kube::{
 };
 use tracing::Instrument;
 
-use crate::{api::FIELD_MANAGER, backup::Call, spans};
+use crate::{api::FIELD_MANAGER, backup::Call, leadership::Leadership, spans};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -61,14 +61,15 @@ impl Notice {
 #[derive(Clone)]
 pub struct Events {
     client: Client,
+    leadership: Leadership,
     reporter: Reporter,
 }
 
 impl Events {
-    /// Sends as this operator; the instance is the host name, in a pod its name.
+    /// Sends as this operator, while this process leads; the instance is the host name, in a pod its name.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client, reporter: FIELD_MANAGER.into() }
+    pub fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership, reporter: FIELD_MANAGER.into() }
     }
 
     /// Sends one event about an object. A failure is logged and loses only the event.
@@ -87,7 +88,8 @@ impl Events {
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         let reference = object.object_ref(&());
         let span = spans::event(reference.namespace.as_deref().unwrap_or_default(), &reason);
-        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &reference)).instrument(span.clone()).await {
+        let publish = self.leadership.while_leading(recorder.publish(&event, &reference));
+        match tokio::time::timeout(DEADLINE, publish).instrument(span.clone()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 spans::cluster_failed(&span, &error);

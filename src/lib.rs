@@ -17,7 +17,7 @@
 //! The floors, from the top; imports go downwards only, and `tests/floors.rs` holds the code to it:
 //!
 //! 1. [`app`].
-//! 2. [`admin`], [`telemetry`].
+//! 2. [`admin`], [`lease`], [`telemetry`].
 //! 3. [`controller`]: Kubernetes' side. [`args`].
 //! 4. [`inventory`]: what AWS shows, scope by scope, and how many requests that may take.
 //! 5. [`aws`]: the only place that names the SDK. [`events`].
@@ -26,7 +26,7 @@
 //! 8. [`message`], [`lag`].
 //! 9. [`decide`], [`backoff`].
 //! 10. [`intent`]: the resource, read into the domain.
-//! 11. [`api`]: the resource. [`clock`], the one impure thing so far down: it tells the time to those who pass it on.
+//! 11. [`api`]: the resource. [`clock`] and [`leadership`], the only impure things so far down: they tell the time, and who leads.
 //! 12. [`mod@backup`]: the domain.
 
 pub mod admin;
@@ -44,6 +44,8 @@ pub mod events;
 pub mod intent;
 pub mod inventory;
 pub mod lag;
+pub mod leadership;
+pub mod lease;
 pub mod liveness;
 pub mod message;
 pub mod metrics;

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 const FLOORS: &[&[&str]] = &[
     &["main", "bin"],
     &["app"],
-    &["admin", "telemetry"],
+    &["admin", "lease", "telemetry"],
     &["controller", "args"],
     &["inventory"],
     &["aws", "events"],
@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["message", "lag"],
     &["decide", "backoff"],
     &["intent"],
-    &["api", "clock"],
+    &["api", "clock", "leadership"],
     &["backup"],
 ];
 

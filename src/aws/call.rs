@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Inner {
-    /// Waits for the SDK's answer.
+    /// Waits for the SDK's answer, and sends nothing unless this process leads.
     pub(super) async fn attempt<O, E>(
         &self,
         operation: &'static str,
@@ -26,7 +26,8 @@ impl Inner {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let span = spans::aws_call(operation);
-        let answer = tokio::time::timeout(self.limits.call, call).instrument(span.clone()).await;
+        let answer =
+            tokio::time::timeout(self.limits.call, self.leadership.while_leading(call)).instrument(span.clone()).await;
         let result = match answer {
             Err(_) => Err(Fault::timeout(operation)),
             Ok(Ok(output)) => Ok(output),

@@ -22,6 +22,7 @@ use self::{account::Accounts, clients::Clients, credentials::Credentials};
 use crate::{
     backup::{AccountId, Backup, Failure, Region, Scope},
     decide::Permit,
+    leadership::Leadership,
     metrics::Metrics,
 };
 
@@ -85,6 +86,7 @@ struct Inner {
     clients: Clients,
     accounts: Accounts,
     metrics: Metrics,
+    leadership: Leadership,
     limits: Limits,
     region: Option<Region>,
     /// Whether the region is to be asked for again where it isn't known.
@@ -92,12 +94,12 @@ struct Inner {
 }
 
 impl Aws {
-    /// Reads credentials, region, endpoints, FIPS and dual-stack from the SDK's standard chain.
-    pub async fn from_env(metrics: Metrics) -> Self {
+    /// Reads credentials, region, endpoints, FIPS and dual-stack from the SDK's standard chain. Calls are made while this process leads.
+    pub async fn from_env(metrics: Metrics, leadership: Leadership) -> Self {
         let limits = Limits::default();
         let config = clients::load(limits.region, None).await;
         let region = config.region().cloned();
-        Self::build(&config, Credentials::chain(region, limits.credentials), true, limits, metrics)
+        Self::build(&config, Credentials::chain(region, limits.credentials), true, limits, metrics, leadership)
     }
 
     /// Takes a configuration as it is.
@@ -108,7 +110,7 @@ impl Aws {
 
     pub(crate) fn with_limits(config: &SdkConfig, metrics: Metrics, limits: Limits) -> Self {
         let credentials = Credentials::fixed(config.credentials_provider(), limits.credentials);
-        Self::build(config, credentials, false, limits, metrics)
+        Self::build(config, credentials, false, limits, metrics, Leadership::without_election())
     }
 
     fn build(
@@ -117,11 +119,12 @@ impl Aws {
         ask_for_region: bool,
         limits: Limits,
         metrics: Metrics,
+        leadership: Leadership,
     ) -> Self {
         let region = config.region().map(|region| Region::new(region.as_ref()));
         let clients = Clients::new(config, credentials, &limits);
         let accounts = Accounts::default();
-        Self { inner: Arc::new(Inner { clients, accounts, metrics, limits, region, ask_for_region }) }
+        Self { inner: Arc::new(Inner { clients, accounts, metrics, leadership, limits, region, ask_for_region }) }
     }
 
     /// The region of the SDK's chain: `AWS_REGION`, the profile, instance metadata.

@@ -12,6 +12,7 @@ use tracing::Instrument;
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, FIELD_MANAGER},
     claims::ObjectKey,
+    leadership::Leadership,
     spans,
 };
 
@@ -57,13 +58,14 @@ impl ClusterError {
 #[derive(Clone)]
 pub(super) struct Cluster {
     client: Client,
+    leadership: Leadership,
 }
 
 impl Cluster {
-    /// Through this client.
+    /// Through this client. Nothing is written unless this process leads.
     #[must_use]
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership }
     }
 
     /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;
@@ -93,8 +95,9 @@ impl Cluster {
         let patch = json!({"metadata": {"uid": object.uid()}, "status": replacing(previous, next)});
         // A merge patch and not server-side apply: apply leaves what others have put there, and a falsified status shall not stay.
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-        self.api(key)
-            .patch_status(&key.name, &params, &Patch::Merge(&patch))
+        let (api, patch) = (self.api(key), Patch::Merge(&patch));
+        self.leadership
+            .while_leading(api.patch_status(&key.name, &params, &patch))
             .await_within("status PATCH", key, WRITE)
             .await
     }

@@ -29,6 +29,7 @@ use crate::{
     intent::{Intent, open_request},
     inventory::{Changed, Inventory, Shown},
     lag::recall,
+    leadership::Leadership,
     message::Rival,
     metrics::Metrics,
     status::{self, Showing},
@@ -42,6 +43,7 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) events: Events,
     pub(super) inventory: Inventory,
+    pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) clock: Clock,
     pub(super) mode: Mode,
@@ -50,7 +52,7 @@ pub(super) struct Context {
     claims: Mutex<Claims>,
     local: Mutex<HashMap<ObjectKey, Local>>,
     wake: UnboundedSender<ObjectKey>,
-    /// Passes hold it for reading. Held for writing until all objects are known, and again to stop.
+    /// Passes hold it for reading. Held for writing until all objects are known and this process leads, and again to stop.
     pub(super) gate: RwLock<()>,
     serving: AtomicBool,
     stopping: AtomicBool,
@@ -101,13 +103,15 @@ impl Context {
         inventory: Inventory,
         settings: super::Settings,
         metrics: Metrics,
+        leadership: Leadership,
         clock: Clock,
         wake: UnboundedSender<ObjectKey>,
     ) -> Self {
         Self {
-            cluster: Cluster::new(client.clone()),
-            events: Events::new(client),
+            cluster: Cluster::new(client.clone(), leadership.clone()),
+            events: Events::new(client, leadership.clone()),
             inventory,
+            leadership,
             metrics,
             clock,
             mode: settings.mode,

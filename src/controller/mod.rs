@@ -45,6 +45,7 @@ use crate::{
     clock::Clock,
     decide::Mode,
     inventory::{Changed, Inventory},
+    leadership::Leadership,
     liveness::{Liveness, Pulse},
     metrics::Metrics,
     spans,
@@ -53,8 +54,8 @@ use crate::{
 /// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
 const CONCURRENCY: u16 = 256;
 
-/// How long a stop waits for the passes under way: with the last traces, which have 2 s, the process ends within 30 s.
-const GRACE: Duration = Duration::from_secs(28);
+/// How long a stop waits for the passes under way. Of 30 s the rest is for giving the Lease back and for the last traces.
+const GRACE: Duration = Duration::from_secs(26);
 
 /// How often the controller shows that it is alive, and when it counts as dead.
 const BEAT: Duration = Duration::from_secs(5);
@@ -73,31 +74,38 @@ pub struct Settings {
     pub resync: Duration,
 }
 
-/// Runs until `stop` resolves, then lets the passes under way finish.
+/// Runs until `stop` resolves, then lets the passes under way finish. Watches from the start, and acts once this process leads.
 pub async fn run(
     client: Client,
     (inventory, changed): (Inventory, UnboundedReceiver<Changed>),
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    leadership: Leadership,
     liveness: Liveness,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
-    let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
-    // No pass before all objects are known: one that isn't yet might contradict one that is.
+    let context =
+        Context::new(client.clone(), inventory, settings.clone(), metrics, leadership.clone(), Clock::system(), wake);
+    let context = Arc::new(context);
+    // No pass before all objects are known, for one that isn't yet might contradict one that is; and none while another process leads.
     let mut closed = Some(context.gate.write().await);
     let pulse = liveness.watch_over("the controller", BEAT_BOUND).must_not_end();
     let streams = controllers(&client, &settings, &context, &readiness, woken, changed, pulse);
     let mut running = pin!(streams.collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
-    let known = tokio::select! {
+    let open = async {
+        readiness.known().await;
+        tracing::info!("all watched objects are known");
+        leadership.acquired().await;
+    };
+    let opened = tokio::select! {
         () = &mut running => false,
         () = &mut stop => false,
-        () = readiness.known() => true,
+        () = open => true,
     };
-    if known {
-        tracing::info!("all watched objects are known");
+    if opened {
         context.serve();
         context.inventory.start();
         drop(closed.take());

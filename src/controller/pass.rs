@@ -191,7 +191,7 @@ impl<'a> Pass<'a> {
             }
             let permit = match self.permit(&held, &sight).await? {
                 Ok(permit) => permit,
-                Err(Refusal::ObjectChanged) => return Ok(Some(SOON)),
+                Err(Refusal::ObjectChanged | Refusal::NotLeading) => return Ok(Some(SOON)),
                 Err(Refusal::LookTooOld) => {
                     if !self.look(&mut held, LOOK).await {
                         return Ok(None);
@@ -301,6 +301,7 @@ impl<'a> Pass<'a> {
         let read =
             self.context.cluster.read(&self.key).await.inspect_err(|_| self.context.metrics.reconcile_error())?;
         let Some((live, valid_until)) = read else { return Ok(Err(Refusal::ObjectChanged)) };
+        let Some(lease_end) = self.context.leadership.valid_until() else { return Ok(Err(Refusal::NotLeading)) };
         let live = Intent::of(&live.metadata, &live.spec, self.context.default_region().as_ref());
         let situation = Situation {
             intent: &self.intent,
@@ -312,7 +313,7 @@ impl<'a> Pass<'a> {
             mode: self.context.mode,
             now: self.context.clock.now(),
         };
-        Ok(confirm(&situation, &live, valid_until))
+        Ok(confirm(&situation, &live, valid_until.min(lease_end)))
     }
 
     /// A write took effect: say so at once, whatever becomes of the status.

@@ -44,6 +44,7 @@ struct Inner {
     aws_writes: Family<Labels, Counter>,
     drift: Family<Labels, Counter>,
     active: Family<Labels, Gauge>,
+    leader: Family<Labels, Gauge>,
     objects: Arc<Objects>,
     sweeps: Arc<Sweeps>,
 }
@@ -78,6 +79,7 @@ impl Metrics {
             aws_writes: Family::default(),
             drift: Family::default(),
             active: Family::default(),
+            leader: Family::default(),
             objects: Arc::default(),
             sweeps: Arc::default(),
         };
@@ -142,6 +144,11 @@ impl Metrics {
         self.0.drift.get_or_create(&vec![("backup_state", state.as_str().into())]).inc();
     }
 
+    /// Says whether this process holds the Lease of that name.
+    pub fn leader(&self, name: &str, leads: bool) {
+        self.0.leader.get_or_create(&vec![("name", name.to_owned())]).set(i64::from(leads));
+    }
+
     /// Sets an object's series to what its status says.
     pub fn object(&self, object: &ObjectKey, status: &CloudHsmBackupStatus) {
         self.0.objects.set(object, status);
@@ -190,6 +197,9 @@ impl Inner {
             self.reconcile_time.clone(),
         );
         controller.register("active_workers", "Passes over objects under way", self.active.clone());
+
+        let election = registry.sub_registry_with_prefix("leader_election");
+        election.register("master_status", "1 while this process holds the Lease, 0 on a standby", self.leader.clone());
 
         let ours = registry.sub_registry_with_prefix("cloudhsm_backup");
         ours.register(
@@ -283,6 +293,8 @@ mod tests {
         metrics.drift(&BackupState::PendingDeletion);
         metrics.reconcile_error();
         metrics.reconciled("success", Duration::from_millis(1));
+        metrics.leader("a", false);
+        metrics.leader("a", true);
         for line in [
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="error",code="ThrottlingException"} 1"#,
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="success",code=""} 1"#,
@@ -290,6 +302,7 @@ mod tests {
             r#"cloudhsm_backup_aws_writes_total{operation="DeleteBackup"} 1"#,
             r#"cloudhsm_backup_drift_total{backup_state="PENDING_DELETION"} 1"#,
             r#"controller_runtime_reconcile_total{controller="cloudhsmbackup",result="success"} 1"#,
+            r#"leader_election_master_status{name="a"} 1"#,
             r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 1"#,
             r#"controller_runtime_reconcile_time_seconds_count{controller="cloudhsmbackup"} 1"#,
         ] {

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use cloudhsm_backup_operator::backup::FailureClass;
+use cloudhsm_backup_operator::{backup::FailureClass, leadership::Leadership};
 
 use super::*;
 
@@ -57,7 +57,7 @@ async fn looks_by_variables() {
     if !is_child() {
         return;
     }
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     assert_eq!(aws.default_region().await, Some(scope().region));
     assert_eq!(aws.account(&scope()).await, None, "STS can't be reached");
     assert!(look(&aws, &scope(), &id()).await.unwrap().backup().is_some());
@@ -75,7 +75,7 @@ async fn looks_without_anything() {
         return;
     }
     let started = Instant::now();
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     assert_eq!(aws.default_region().await, None);
     let failure = look(&aws, &scope(), &id()).await.unwrap_err();
     assert_eq!((failure.class, failure.code), (FailureClass::NoCredentials, None));
@@ -110,7 +110,7 @@ async fn looks_before_and_after_the_file_is_right() {
         let text = format!("[operator]\naws_access_key_id = {key}\naws_secret_access_key = secret\n");
         std::fs::write(Path::new(&file), text).unwrap();
     };
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     let mut texts = Vec::new();
     for _ in 0..2 {
         let failure = look(&aws, &scope(), &id()).await.unwrap_err();
