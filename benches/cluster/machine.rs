@@ -73,6 +73,12 @@ pub(crate) fn versions(operator: &Path, stage: &Stage) -> Vec<String> {
         says(Path::new("rustc"), "--version"),
         format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim()),
         format!("{cores} × {}", model.trim_start_matches([' ', '\t', ':'])),
-        format!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim()),
+        format!("load at the start: {}", load()),
     ]
+}
+
+/// The load averages of the last 1, 5 and 15 minutes.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().take(3).collect::<Vec<_>>().join(", ")
 }

@@ -55,20 +55,24 @@ async fn main() {
     let micro = machine::micro_benchmarks();
     println!("{}", micro.text);
 
-    let mut columns: Vec<(usize, Column)> = Vec::new();
+    let mut columns: Vec<Column> = Vec::new();
     let mut versions = Vec::new();
     for count in arguments.objects {
         let stage = Stage::set(operator.clone(), &emulator).await;
-        versions = machine::versions(&operator, &stage);
-        let column = Measure::new(&stage, count, arguments.flips).run().await;
-        columns.push((count, column));
+        if versions.is_empty() {
+            versions = machine::versions(&operator, &stage);
+        }
+        let mut column = Measure::new(&stage, count, arguments.flips).run().await;
+        column.judge_slope(columns.last());
+        columns.push(column);
     }
-    if let Some((_, last)) = columns.last_mut() {
-        last.extend([(sheet::Row::Binary, machine::size(&operator)), (sheet::Row::Decide, micro.decide)]);
+    if let Some(last) = columns.last_mut() {
+        last.figures.extend([(sheet::Row::Binary, machine::size(&operator)), (sheet::Row::Decide, micro.decide)]);
     }
     println!("{}\n", machine::command_line());
     for line in versions {
         println!("{line}");
     }
+    println!("load at the end: {}", machine::load());
     println!("\n{}", sheet::table(&columns));
 }

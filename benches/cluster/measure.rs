@@ -44,10 +44,8 @@ pub(crate) struct Measure<'a> {
     pub(crate) count: usize,
     /// How many flips a percentile is taken of, if there are objects enough.
     pub(crate) flips: usize,
-    pub(crate) figures: Column,
+    column: Column,
     started: Instant,
-    /// RSS without objects, in MiB.
-    empty_rss: f64,
     /// CPU seconds per second that control plane and operator take while nothing happens.
     idle: (f64, f64),
     peaks: [f64; 3],
@@ -59,9 +57,8 @@ impl<'a> Measure<'a> {
             stage,
             count,
             flips,
-            figures: Column::new(),
+            column: Column::new(count),
             started: Instant::now(),
-            empty_rss: 0.0,
             idle: (0.0, 0.0),
             peaks: [0.0; 3],
         }
@@ -82,7 +79,7 @@ impl<'a> Measure<'a> {
         let [sweeping, empty, flips] = self.peaks;
         let most = sweeping.max(empty).max(flips);
         self.judge(RssPeak, format!("{sweeping:.1} / {empty:.1} / {flips:.1} MiB"), most <= 64.0);
-        self.figures
+        self.column
     }
 
     fn say(&self, what: &str) {
@@ -90,11 +87,11 @@ impl<'a> Measure<'a> {
     }
 
     fn show(&mut self, row: Row, text: impl Into<String>) {
-        self.figures.insert(row, shown(text));
+        self.column.figures.insert(row, shown(text));
     }
 
     fn judge(&mut self, row: Row, text: impl Into<String>, met: bool) {
-        self.figures.insert(row, judged(text, met));
+        self.column.figures.insert(row, judged(text, met));
     }
 
     /// The objects that declare `Present`, as many as are flipped where percentiles are taken.
@@ -119,9 +116,10 @@ impl<'a> Measure<'a> {
         stage::ready(&operator, Instant::now()).await;
         // The resyncs that there would be.
         sleep(Duration::from_secs(3)).await;
-        self.empty_rss = Process(operator.id()).rss();
+        let rss = Process(operator.id()).rss();
+        self.column.rss.0 = rss;
         stage::stop(operator).await;
-        self.judge(RssEmpty, format!("{:.1} MiB", self.empty_rss), self.empty_rss <= 16.0);
+        self.judge(RssEmpty, format!("{rss:.1} MiB"), rss <= 16.0);
     }
 
     async fn create(&mut self) {
@@ -274,8 +272,7 @@ impl<'a> Measure<'a> {
         let rss = process.rss();
         self.peaks[0] = process.peak();
         self.judge(RssSteady, format!("{rss:.1} MiB"), rss <= 48.0);
-        let slope = (rss - self.empty_rss) * 1024.0 / self.count as f64;
-        self.judge(RssSlope, format!("{slope:.2} KiB"), slope <= 3.5);
+        self.column.rss.1 = rss;
         stage::stop(operator).await;
     }
 

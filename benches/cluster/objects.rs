@@ -72,14 +72,17 @@ impl Objects {
     /// Makes the first `count`, with no status yet.
     pub(crate) async fn create(&self, count: usize) {
         let api = self.api();
-        let params = PostParams { field_manager: Some("kubectl-create".into()), ..PostParams::default() };
+        let params = PostParams { field_manager: Some("kubectl-client-side-apply".into()), ..PostParams::default() };
         each(0..count, async |n| {
             let desired = if is_present(n) { "Present" } else { "Deleted" };
-            let object = json!({
+            let mut object = json!({
                 "apiVersion": "cloudhsm.dev/v1alpha1", "kind": "CloudHsmBackup",
                 "metadata": {"name": name(n), "labels": {"app.kubernetes.io/part-of": "payments"}},
                 "spec": {"backupId": id(n), "desiredState": desired},
             });
+            // What `kubectl apply` leaves behind.
+            let applied = object.to_string();
+            object["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
             api.create(&params, &serde_json::from_value(object).expect("an object")).await.map(drop)
         })
         .await;

@@ -89,7 +89,7 @@ impl Row {
             Self::BareFlip => "  floor: a bare watch + look + delete: p50 / p99",
             Self::BareFlipRereading => "  floor: the same with a re-read of the object",
             Self::FlipPatches => "  PATCHes per flip",
-            Self::FlipSweeping => "flip while sweeps run without a pause: p50 / p99",
+            Self::FlipSweeping => "flip while swept every second: p50 / p99",
             Self::FlipStarting => "flip during a cold start, before readyz: p50 / worst",
             Self::FlipStartingReady => "flip during a cold start, after readyz: p50 / worst",
             Self::MassFlip => "mass flip: lag of the last DeleteBackup after the last PATCH",
@@ -98,7 +98,7 @@ impl Row {
             Self::ThrottledUnready => "  objects falsely not Ready",
             Self::RssSteady => "RSS steady",
             Self::RssPeak => "RSS peak: in sync and sweeping / empty statuses / flips",
-            Self::RssSlope => "RSS per object, beyond empty",
+            Self::RssSlope => "RSS steady per object, beyond the column before (or none)",
             Self::RssEmpty => "RSS without objects",
             Self::Decide => "decide, unchanged (micro benchmark)",
             Self::Binary => "binary, stripped",
@@ -158,16 +158,39 @@ pub(crate) fn judged(text: impl Into<String>, met: bool) -> Figure {
 }
 
 /// The figures of one number of objects.
-pub(crate) type Column = BTreeMap<Row, Figure>;
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    /// How many.
+    pub(crate) count: usize,
+    /// The figures.
+    pub(crate) figures: BTreeMap<Row, Figure>,
+    /// RSS without objects and with them, in MiB.
+    pub(crate) rss: (f64, f64),
+}
 
-/// The table; columns are headed by their number of objects.
-pub(crate) fn table(columns: &[(usize, Column)]) -> Table {
+impl Column {
+    /// For so many objects.
+    pub(crate) fn new(count: usize) -> Self {
+        Self { count, figures: BTreeMap::new(), rss: (0.0, 0.0) }
+    }
+
+    /// What an object adds to the RSS, seen from a run with fewer, or with none.
+    pub(crate) fn judge_slope(&mut self, before: Option<&Self>) {
+        let (fewer, least) = before.map_or((0, self.rss.0), |column| (column.count, column.rss.1));
+        let Some(more) = self.count.checked_sub(fewer).filter(|more| *more > 0) else { return };
+        let slope = (self.rss.1 - least) * 1024.0 / more as f64;
+        self.figures.insert(Row::RssSlope, judged(format!("{slope:.2} KiB"), slope <= 3.5));
+    }
+}
+
+/// The table.
+pub(crate) fn table(columns: &[Column]) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
-    let heads = columns.iter().map(|(count, _)| format!("N = {count}"));
+    let heads = columns.iter().map(|column| format!("N = {}", column.count));
     table.set_header(["what".to_owned()].into_iter().chain(heads).chain(["goal".to_owned()]));
     for row in Row::ALL {
-        let cells = columns.iter().map(|(_, figures)| match figures.get(&row) {
+        let cells = columns.iter().map(|column| match column.figures.get(&row) {
             None => String::new(),
             Some(Figure { text, met: None }) => text.clone(),
             Some(Figure { text, met: Some(true) }) => format!("{text}: met"),
