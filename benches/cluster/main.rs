@@ -74,5 +74,8 @@ async fn main() {
         println!("{line}");
     }
     println!("load at the end: {}", machine::load());
+    for what in columns.iter().flat_map(|column| &column.given_up) {
+        println!("given up: {what}");
+    }
     println!("\n{}", sheet::table(&columns));
 }

@@ -166,12 +166,14 @@ pub(crate) struct Column {
     pub(crate) figures: BTreeMap<Row, Figure>,
     /// RSS without objects and with them, in MiB.
     pub(crate) rss: (f64, f64),
+    /// What took too long.
+    pub(crate) given_up: Vec<String>,
 }
 
 impl Column {
     /// For so many objects.
     pub(crate) fn new(count: usize) -> Self {
-        Self { count, figures: BTreeMap::new(), rss: (0.0, 0.0) }
+        Self { count, figures: BTreeMap::new(), rss: (0.0, 0.0), given_up: Vec::new() }
     }
 
     /// What an object adds to the RSS, seen from a run with fewer, or with none.

@@ -35,6 +35,10 @@ pub(crate) struct Stage {
     namespace: String,
 }
 
+/// Something took longer than anything sensible would.
+#[derive(Debug)]
+pub(crate) struct TooLong(pub(crate) String);
+
 /// When all objects had been looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AllSeen {
@@ -124,20 +128,23 @@ impl Stage {
     }
 
     /// Waits until the operator is through with these objects.
-    pub(crate) async fn settled(&self, objects: &[usize], patience: Duration) {
+    pub(crate) async fn settled(&self, objects: &[usize], patience: Duration) -> Result<(), TooLong> {
         let end = Instant::now() + patience;
         for n in objects {
             while !self.objects.is_settled(*n).await {
-                assert!(Instant::now() < end, "{} isn't settled within {patience:?}", objects::name(*n));
+                if Instant::now() > end {
+                    return Err(TooLong(format!("after {patience:?} {} isn't settled", objects::name(*n))));
+                }
                 sleep(GLANCE).await;
             }
         }
+        Ok(())
     }
 
     /// Declares these `Present`, and waits until that is so.
-    pub(crate) async fn restore(&self, objects: &[usize]) {
+    pub(crate) async fn restore(&self, objects: &[usize]) -> Result<(), TooLong> {
         objects::each(objects.iter().copied(), async |n| self.objects.declare(n, "Present").await.map(drop)).await;
-        self.settled(objects, Duration::from_secs(120)).await;
+        self.settled(objects, Duration::from_secs(120)).await
     }
 
     /// CPU time of the API server and etcd so far.
