@@ -59,13 +59,14 @@ impl Measure<'_> {
             self.stage.settled(&all, START).await?;
         }
         self.peaks[2] = process.peak();
-        let half: Vec<usize> = (0..self.count.min(MASS)).filter(|n| objects::is_present(*n)).collect();
+        let half: Vec<usize> =
+            (0..self.count.min(MASS.max(2 * self.flips))).filter(|n| objects::is_present(*n)).collect();
         self.stage.restore(&half).await?;
         stage::stop(operator).await;
         Ok(())
     }
 
-    pub(super) async fn floors_of_a_flip(&mut self) -> Result<(), TooLong> {
+    pub(super) async fn floors_of_a_flip(&mut self) {
         let flipped = self.flipped();
         for (row, rereads) in [(BareFlip, false), (BareFlipRereading, true)] {
             self.say("flips with a bare program");
@@ -78,7 +79,6 @@ impl Measure<'_> {
             objects::each(flipped.iter().copied(), async |n| self.stage.objects.declare(n, "Present").await.map(drop))
                 .await;
         }
-        Ok(())
     }
 
     pub(super) async fn flips_while_sweeping(&mut self) -> Result<(), TooLong> {

@@ -45,8 +45,7 @@ impl<'a> Measure<'a> {
 
     /// All of it. What takes too long leaves its figures out, and the rest goes on.
     pub(crate) async fn run(mut self) -> Column {
-        let step = self.without_objects().await;
-        self.took(step);
+        self.without_objects().await;
         self.create().await;
         let step = self.empty_statuses().await;
         self.took(step);
@@ -54,16 +53,14 @@ impl<'a> Measure<'a> {
         self.took(step);
         let step = self.idle_then_flips().await;
         self.took(step);
-        let step = self.floors_of_a_flip().await;
-        self.took(step);
+        self.floors_of_a_flip().await;
         let step = self.resyncs().await;
         self.took(step);
         let step = self.flips_while_sweeping().await;
         self.took(step);
         let step = self.flips_while_starting().await;
         self.took(step);
-        let step = self.throttled().await;
-        self.took(step);
+        self.throttled().await;
         let [sweeping, empty, flips] = self.peaks;
         let most = sweeping.max(empty).max(flips);
         self.judge(Row::RssPeak, format!("{sweeping:.1} / {empty:.1} / {flips:.1} MiB"), most <= 64.0);

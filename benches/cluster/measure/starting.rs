@@ -23,7 +23,7 @@ use crate::{
 const THROTTLED_START: Duration = Duration::from_secs(60);
 
 impl Measure<'_> {
-    pub(super) async fn without_objects(&mut self) -> Result<(), TooLong> {
+    pub(super) async fn without_objects(&mut self) {
         self.say("an operator without objects");
         let operator = self.stage.operator("1s").start();
         stage::ready(&operator, Instant::now()).await;
@@ -33,7 +33,6 @@ impl Measure<'_> {
         self.column.rss.0 = rss;
         stage::stop(operator).await;
         self.judge(RssEmpty, format!("{rss:.1} MiB"), rss <= 16.0);
-        Ok(())
     }
 
     pub(super) async fn create(&mut self) {
@@ -105,7 +104,7 @@ impl Measure<'_> {
         Ok(())
     }
 
-    pub(super) async fn throttled(&mut self) -> Result<(), TooLong> {
+    pub(super) async fn throttled(&mut self) {
         self.say("a restart under a throttle");
         let throttle = json!({"throttle": {"burst": 40, "per_second": 10}});
         self.stage.control.control("PUT", "behaviour", &throttle).await;
@@ -126,6 +125,5 @@ impl Measure<'_> {
         );
         self.judge(ThrottledSeen, text, seen.is_some_and(|seen| seen.as_secs_f64() <= 20.0));
         self.judge(ThrottledUnready, format!("{unready}"), unready == 0);
-        Ok(())
     }
 }
