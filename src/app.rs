@@ -111,7 +111,7 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
         };
         let rate = Rate { burst: arguments.aws_burst, per_second: arguments.aws_qps };
         let economy = inventory::Settings { resync: arguments.resync_interval, rate };
-        let inventory = Inventory::new(aws, Clock::system(), metrics.clone(), economy);
+        let inventory = Inventory::new(aws, Clock::system(), metrics.clone(), liveness.clone(), economy);
         let settings = Settings { mode: arguments.mode, region, namespaces, resync: arguments.resync_interval };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

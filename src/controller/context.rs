@@ -168,6 +168,9 @@ impl Context {
             let known = claims.of(&key);
             let another = known.is_some_and(|known| known.uid != intent.uid);
             let new = known != Some(&intent);
+            if let Some(scope) = &scope {
+                self.inventory.track(scope, &id);
+            }
             (new, another, claims.set(&key, Some(intent)))
         };
         self.wake(affected);
@@ -194,7 +197,9 @@ impl Context {
             }
         };
         if let Some(scope) = scope {
-            self.inventory.track(&scope, &id, strayed);
+            if strayed {
+                self.inventory.await_next(&scope, &id);
+            }
             if let Some((unshown, age)) = recalled {
                 self.inventory.recall(&scope, &id, unshown, age);
             }
@@ -217,7 +222,16 @@ impl Context {
 
     /// The same as a pass reads it.
     pub(super) fn refresh_claim(&self, key: &ObjectKey, intent: &Intent) {
-        let affected = lock(&self.claims).refresh(key, intent);
+        let affected = {
+            let mut claims = lock(&self.claims);
+            let affected = claims.refresh(key, intent);
+            if claims.is_known(key, &intent.uid)
+                && let Some(scope) = &intent.scope
+            {
+                self.inventory.track(scope, &intent.backup_id);
+            }
+            affected
+        };
         self.wake(affected);
     }
 
@@ -250,19 +264,21 @@ impl Context {
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
-        let (backup, affected) = {
+        let affected = {
             let mut claims = lock(&self.claims);
             let intent = claims.of(key).cloned();
             let affected = claims.set(key, None);
             lock(&self.local).remove(key);
             self.metrics.object_gone(key);
-            let backup = intent.and_then(|intent| Some((intent.scope?, intent.backup_id)));
-            (backup.filter(|(scope, id)| claims.naming(scope, id).is_empty()), affected)
+            // Under the same lock as where a backup is begun to be tracked, so that none is tracked for ever.
+            if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent
+                && claims.naming(&scope, &backup_id).is_empty()
+            {
+                self.inventory.forget(&scope, &backup_id);
+            }
+            affected
         };
         self.wake(affected);
-        if let Some((scope, id)) = backup {
-            self.inventory.forget(&scope, &id);
-        }
     }
 
     /// What is remembered of an object.

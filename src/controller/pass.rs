@@ -229,13 +229,18 @@ impl<'a> Pass<'a> {
 
     /// Whether something has happened since the last pass that the object doesn't ask for itself.
     fn has_work(&self, held: &Held) -> bool {
+        self.due || !held.has_looked() || held.has_work() || held.shown() != self.shown || self.has_another_rival()
+    }
+
+    /// Whether the status tells of a conflict that is over, or not of the one that there is.
+    fn has_another_rival(&self) -> bool {
         let ready = self.previous.condition(READY);
-        let conflict = ready.is_some_and(|ready| ready.reason == Reason::Conflict.as_str());
-        self.due
-            || !held.has_looked()
-            || held.has_work()
-            || held.shown() != self.shown
-            || self.context.rival(&self.key, &self.intent).is_some() != conflict
+        let told = ready.filter(|ready| ready.reason == Reason::Conflict.as_str());
+        match (self.context.rival(&self.key, &self.intent), told) {
+            (None, None) => false,
+            (Some(rival), Some(told)) => !told.message.contains(&rival.object),
+            _ => true,
+        }
     }
 
     /// Looks at AWS; `false` when there is no answer yet: it brings about another pass.

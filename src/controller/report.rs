@@ -29,6 +29,7 @@ impl Pass<'_> {
         let place = self.place(scope, weighed.account.clone());
         let verdict = failing(failure, "False", &place);
         self.conclude(&verdict, Some(held)).await?;
+        held.rest(false);
         Ok(held.next())
     }
 

@@ -34,6 +34,7 @@ use crate::{
     backup::{AccountId, BackupId, Region, Scope},
     clock::Clock,
     lag::Unshown,
+    liveness::Liveness,
     metrics::Metrics,
 };
 
@@ -69,6 +70,7 @@ pub struct Inventory {
     aws: Aws,
     clock: Clock,
     metrics: Metrics,
+    liveness: Liveness,
     settings: Settings,
     started: Instant,
     changed: UnboundedSender<Changed>,
@@ -84,10 +86,17 @@ struct Partitions {
 impl Inventory {
     /// Knows nothing yet, and looks at nothing by itself before [`Self::start`]. The receiver is told of what changes.
     #[must_use]
-    pub fn new(aws: Aws, clock: Clock, metrics: Metrics, settings: Settings) -> (Self, UnboundedReceiver<Changed>) {
+    pub fn new(
+        aws: Aws,
+        clock: Clock,
+        metrics: Metrics,
+        liveness: Liveness,
+        settings: Settings,
+    ) -> (Self, UnboundedReceiver<Changed>) {
         let (changed, told) = unbounded();
         let started = Instant::now();
-        let inventory = Self { aws, clock, metrics, settings, started, changed, partitions: Mutex::default() };
+        let inventory =
+            Self { aws, clock, metrics, liveness, settings, started, changed, partitions: Mutex::default() };
         (inventory, told)
     }
 
@@ -99,9 +108,10 @@ impl Inventory {
         let mut partitions = self.partitions();
         let looking = partitions.looking;
         let (partition, _) = partitions.by_scope.entry(scope.clone()).or_insert_with(|| {
-            let Self { aws, clock, metrics, settings, changed, .. } = self;
-            let (aws, clock, metrics) = (aws.clone(), clock.clone(), metrics.clone());
-            let partition = Arc::new(Partition::new(scope.clone(), aws, clock, metrics, *settings, changed.clone()));
+            let Self { aws, clock, metrics, liveness, settings, changed, .. } = self;
+            let (aws, clock, metrics, liveness) = (aws.clone(), clock.clone(), metrics.clone(), liveness.clone());
+            let partition =
+                Arc::new(Partition::new(scope.clone(), aws, clock, metrics, liveness, *settings, changed.clone()));
             // Objects that come later ask by themselves, so that the first sweep may wait.
             let task =
                 looking.then(|| tokio::spawn(Arc::clone(&partition).keep_looking(settings.resync)).abort_handle());
@@ -140,14 +150,14 @@ impl Inventory {
         self.aws.account(scope).await
     }
 
-    /// An object names this backup: from now on it is swept. `awaited` when the object wants to be told of the next look whatever
-    /// it shows, and if it fails.
-    pub fn track(&self, scope: &Scope, id: &BackupId, awaited: bool) {
-        let partition = self.partition(scope);
-        let mut entries = partition.entries();
-        let entry = entries.by_id.entry(*id).or_default();
-        entry.tracked = true;
-        entry.awaited |= awaited;
+    /// An object names this backup: from now on it is swept.
+    pub fn track(&self, scope: &Scope, id: &BackupId) {
+        self.partition(scope).entries().track(id);
+    }
+
+    /// An object wants to be told of the next look whatever it shows, and if it fails.
+    pub fn await_next(&self, scope: &Scope, id: &BackupId) {
+        self.partition(scope).change(id, |entry| entry.awaited = true);
     }
 
     /// Takes up a write of the process before this one, made `age` ago, unless this process knows better.
@@ -166,13 +176,8 @@ impl Inventory {
     /// Forgets a backup that no object names any more, but for what must outlive the object: a write not shown yet, a refusal.
     pub fn forget(&self, scope: &Scope, id: &BackupId) {
         let partition = self.partition(scope);
-        let mut entries = partition.entries();
-        if let Some(entry) = entries.by_id.get_mut(id) {
-            entry.tracked = false;
-            if entry.is_forgettable() {
-                entries.by_id.remove(id);
-                entries.follow_ups.remove(id);
-            }
+        if partition.entries().untrack(id) == 0 {
+            self.metrics.sweep_gone(scope);
         }
     }
 

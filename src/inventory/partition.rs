@@ -21,6 +21,7 @@ use crate::{
     backoff,
     backup::{Backup, BackupId, FailureClass, Observation, Scope},
     clock::Clock,
+    liveness::Liveness,
     metrics::Metrics,
 };
 
@@ -36,6 +37,7 @@ pub(super) struct Partition {
     pub(super) aws: Aws,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) liveness: Liveness,
     pub(super) settings: Settings,
     pub(super) started: Instant,
     pub(super) bucket: Arc<Bucket>,
@@ -53,6 +55,37 @@ pub(super) struct Partition {
 pub(super) struct Entries {
     pub(super) by_id: HashMap<BackupId, Entry>,
     pub(super) follow_ups: HashMap<BackupId, Instant>,
+    /// How many are named by objects.
+    tracked: usize,
+}
+
+impl Entries {
+    /// An object names this backup.
+    pub(super) fn track(&mut self, id: &BackupId) {
+        let entry = self.by_id.entry(*id).or_default();
+        if !std::mem::replace(&mut entry.tracked, true) {
+            self.tracked += 1;
+        }
+    }
+
+    /// Whether no object names any.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.tracked == 0
+    }
+
+    /// No object names it any more. Returns how many are left.
+    pub(super) fn untrack(&mut self, id: &BackupId) -> usize {
+        if let Some(entry) = self.by_id.get_mut(id) {
+            if std::mem::take(&mut entry.tracked) {
+                self.tracked = self.tracked.saturating_sub(1);
+            }
+            if entry.is_forgettable() {
+                self.by_id.remove(id);
+                self.follow_ups.remove(id);
+            }
+        }
+        self.tracked
+    }
 }
 
 /// How a look went.
@@ -69,6 +102,7 @@ impl Partition {
         aws: Aws,
         clock: Clock,
         metrics: Metrics,
+        liveness: Liveness,
         settings: Settings,
         changed: UnboundedSender<Changed>,
     ) -> Self {
@@ -77,6 +111,7 @@ impl Partition {
             aws,
             clock,
             metrics,
+            liveness,
             started: Instant::now(),
             bucket: Arc::new(Bucket::new(settings.rate)),
             settings,

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tracing::Instrument;
+
 use super::{
     bucket::Class,
     entry::Sent,
@@ -15,6 +17,7 @@ use crate::{
     aws::{Listing, PER_PAGE, Progress},
     backoff,
     backup::{BackupId, Observation},
+    spans,
 };
 
 /// What is due within this goes along: so follow-ups share their looks.
@@ -22,6 +25,10 @@ const TOGETHER: Duration = Duration::from_millis(500);
 
 /// So many others are looked at along with one that failed: where it is the only bad one, that shows.
 const COMPANY: usize = 8;
+
+/// How often the loop shows that it is alive, and when it counts as dead: it may wait for minutes while AWS fails.
+const BEAT: Duration = Duration::from_secs(30);
+const BEAT_BOUND: Duration = Duration::from_secs(15 * 60);
 
 /// One sweep.
 struct Round {
@@ -31,6 +38,7 @@ struct Round {
     alone: Option<BackupId>,
     way: Way,
     pages: usize,
+    span: tracing::Span,
 }
 
 /// How a sweep asks.
@@ -64,10 +72,12 @@ pub(super) fn pages(backups: usize) -> usize {
 impl Partition {
     /// Looks whenever it is time, for ever. The first sweep begins after `first`.
     pub(super) async fn keep_looking(self: Arc<Self>, first: Duration) {
+        let pulse = self.liveness.watch_over(format!("the sweep of {}", self.scope.region), BEAT_BOUND);
         let mut outlook = Outlook::default();
         let mut round = None;
         let mut next = Instant::now() + first;
         loop {
+            pulse.beat();
             if round.is_none() && next <= Instant::now() {
                 next = Instant::now() + backoff::resync(self.settings.resync, fastrand::f64());
                 round = self.begin(&mut outlook);
@@ -77,12 +87,13 @@ impl Partition {
                 self.bucket.take(Class::Routine).await;
                 self.follow_up().await;
             } else if let Some(under_way) = &mut round {
-                if self.sweep_on(under_way, &mut outlook).await {
+                let span = under_way.span.clone();
+                if self.sweep_on(under_way, &mut outlook).instrument(span).await {
                     self.swept(under_way, &mut outlook).await;
                     round = None;
                 }
             } else {
-                let wake = self.first_follow_up().map_or(next, |first| first.min(next));
+                let wake = self.first_follow_up().map_or(next, |first| first.min(next)).min(Instant::now() + BEAT);
                 tokio::select! {
                     () = tokio::time::sleep_until(wake.into()) => {}
                     () = self.arrived.notified() => {}
@@ -140,8 +151,6 @@ impl Partition {
         outlook.turn = outlook.turn.wrapping_add(1);
         let turn = outlook.turn.checked_rem(alone.len()).and_then(|turn| alone.get(turn)).copied();
         if ids.is_empty() && turn.is_none() {
-            drop(entries);
-            self.metrics.sweep_gone(&self.scope);
             return None;
         }
         let way = if outlook.favours_listing(ids.len()) {
@@ -151,7 +160,14 @@ impl Partition {
         };
         drop(entries);
         self.metrics.sweep_begun(&self.scope, self.aws.known_account(&self.scope));
-        Some(Round { began: self.sent(), ids, alone: turn, way, pages: 0 })
+        Some(Round {
+            began: self.sent(),
+            ids,
+            alone: turn,
+            way,
+            pages: 0,
+            span: spans::sweep(self.scope.region.as_str()),
+        })
     }
 
     /// One request more; `true` once the round is over.
@@ -245,7 +261,11 @@ impl Partition {
             };
             outlook.at_least = outlook.at_least.max(Some(shown));
         }
+        spans::swept(&round.span, round.pages as u64, None);
         let account = self.aws.account(&self.scope).await;
+        if self.entries().is_deserted() {
+            return;
+        }
         self.metrics.sweep_ended(&self.scope, account, round.pages, round.began.at.elapsed());
     }
 }
