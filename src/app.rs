@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kube::{Client, client::ClientBuilder};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 use tower::timeout::TimeoutLayer;
 
 use crate::{
@@ -14,7 +17,10 @@ use crate::{
     backup::Region,
     clock::Clock,
     controller::{self, Readiness, Settings},
-    inventory::Inventory,
+    inventory::{self, Inventory, Rate},
+    leadership::Leadership,
+    lease::Candidate,
+    liveness::Liveness,
     metrics::Metrics,
 };
 
@@ -53,6 +59,9 @@ pub enum AppError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// Another process may lead now.
+    #[error("{0}")]
+    Lease(String),
     /// The process can't do what every process can.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -62,7 +71,7 @@ pub enum AppError {
 ///
 /// # Errors
 ///
-/// When it can't start.
+/// When it can't start, or lost its Lease.
 pub async fn run(arguments: RunArguments) -> Result<(), AppError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -79,22 +88,30 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
     let metrics = Metrics::new();
     let namespaces = arguments.namespaces();
     let readiness = Readiness::new(namespaces.len());
+    let leadership = if arguments.leader_elect { Leadership::of_candidate() } else { Leadership::without_election() };
     let listener =
         admin::bind(arguments.listen).await.map_err(|source| AppError::Listen { address: arguments.listen, source })?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let admin = admin::serve(listener, readiness.clone(), metrics.clone());
+    let liveness = Liveness::default();
+    // Tasks of their own: what blocks the task that all else runs in must not keep the probe from telling so.
+    let admin =
+        tokio::spawn(admin::serve(listener, readiness.clone(), leadership.clone(), liveness.clone(), metrics.clone()));
+    let timekeeper = liveness.clone();
+    tokio::spawn(async move { timekeeper.keep_time().await });
     let operate = async {
         let client = tokio::select! {
             client = connect() => client?,
             // Nothing is in flight yet.
             () = stop.clone() => return Ok(()),
         };
-        let aws = Aws::from_env(metrics.clone()).await;
+        let aws = Aws::from_env(metrics.clone(), leadership.clone()).await;
         let region = match arguments.region.as_ref().filter(|region| !region.is_empty()) {
-            Some(region) => Some(Region::new(region)),
+            Some(region) => Some(Region::new(region.as_str())),
             None => aws.default_region().await,
         };
-        let inventory = Inventory::new(aws, Clock::system(), arguments.resync_interval);
+        let rate = Rate { burst: arguments.aws_burst, per_second: arguments.aws_qps };
+        let economy = inventory::Settings { resync: arguments.resync_interval, rate };
+        let inventory = Inventory::new(aws, Clock::system(), metrics.clone(), economy);
         let settings = Settings { mode: arguments.mode, region, namespaces, resync: arguments.resync_interval };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -102,15 +119,56 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
             region = settings.region.as_ref().map(tracing::field::display),
             namespaces = ?settings.namespaces,
             resync_interval = ?settings.resync,
+            leader_elect = arguments.leader_elect,
             "starting"
         );
-        controller::run(client, inventory, settings, metrics, readiness, stop).await;
-        Ok(())
+        let candidate = arguments.leader_elect.then(|| {
+            let namespace = arguments.lease_namespace.as_ref().filter(|namespace| !namespace.is_empty());
+            let namespace = namespace.map_or(client.default_namespace(), String::as_str);
+            Candidate::new(client.clone(), namespace, &arguments.lease_name, leadership.clone(), metrics.clone())
+        });
+        let work = controller::run(
+            client.clone(),
+            inventory,
+            settings,
+            metrics,
+            readiness.clone(),
+            leadership,
+            liveness,
+            stop,
+        );
+        match candidate {
+            Some(candidate) => elected(&candidate, &readiness, work).await,
+            None => {
+                work.await;
+                Ok(())
+            }
+        }
     };
     tokio::select! {
         result = operate => result,
-        result = admin => Ok(result?),
+        result = admin => Ok(result.map_err(std::io::Error::other)??),
     }
+}
+
+/// Works as long as the Lease is held, and gives it back when the work has ended.
+async fn elected(candidate: &Candidate, readiness: &Readiness, work: impl Future<Output = ()>) -> Result<(), AppError> {
+    // A task of its own, so that no other work keeps a renewal waiting.
+    let mut election = JoinSet::new();
+    let (standing, readiness) = (candidate.clone(), readiness.clone());
+    election.spawn(async move {
+        // One that doesn't see the objects doesn't take the Lease from one that does.
+        readiness.known().await;
+        standing.run().await
+    });
+    tokio::select! {
+        biased;
+        Some(lost) = election.join_next() => return Err(AppError::Lease(chain(&lost.map_err(std::io::Error::from)?))),
+        () = work => {}
+    }
+    election.shutdown().await;
+    candidate.release().await;
+    Ok(())
 }
 
 /// A client for the API server, which must answer once: an operator that can't reach it shall say so and end.

@@ -58,7 +58,7 @@ impl fmt::Display for BackupState {
 }
 
 /// A backup as AWS describes it. Fields are named and meant as in AWS's `Backup` shape.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Backup {
     /// `BackupId`.
     pub id: BackupId,
@@ -142,7 +142,7 @@ impl Backup {
 }
 
 /// What a look at AWS shows where a backup was looked for.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Observation {
     /// AWS shows the backup.
     Found(Box<Backup>),

@@ -1,16 +1,27 @@
 //! Which objects name which backup, so that two that contradict each other are found. An index over what the watches delivered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::HashMap, sync::Arc};
 
-use crate::{backup::BackupId, intent::Intent, message::Rival};
+use crate::{
+    backup::{BackupId, Scope},
+    intent::Intent,
+    message::Rival,
+};
 
-/// An object's namespace and name.
+/// An object's namespace and name. Cheap to clone: each is kept in several places.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ObjectKey {
     /// Its namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
+}
+
+impl ObjectKey {
+    /// Of these names.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
 }
 
 impl std::fmt::Display for ObjectKey {
@@ -22,8 +33,15 @@ impl std::fmt::Display for ObjectKey {
 /// The index.
 #[derive(Debug, Default)]
 pub struct Claims {
-    by_backup: HashMap<BackupId, BTreeMap<ObjectKey, Intent>>,
+    /// Nearly always one object; in the order of names.
+    by_backup: HashMap<BackupId, Vec<Claim>>,
     by_object: HashMap<ObjectKey, BackupId>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    object: ObjectKey,
+    intent: Intent,
 }
 
 impl Claims {
@@ -34,21 +52,27 @@ impl Claims {
         let before = self.by_object.get(object).cloned();
         if let Some(id) = before.filter(|id| intent.as_ref().is_none_or(|intent| intent.backup_id != *id)) {
             self.remove(object, &id);
-            affected.extend(self.naming(&id, object));
+            affected.extend(self.others(&id, object));
         }
         if let Some(intent) = intent {
-            let id = intent.backup_id.clone();
-            let claims = self.by_backup.entry(id.clone()).or_default();
-            let same = claims.get(object).is_some_and(|old| {
-                old.claims() == intent.claims()
-                    && old.desired == intent.desired
-                    && old.never_expires == intent.never_expires
-                    && old.scope == intent.scope
-            });
-            claims.insert(object.clone(), intent);
-            self.by_object.insert(object.clone(), id.clone());
+            let id = intent.backup_id;
+            let claims = self.by_backup.entry(id).or_insert_with(|| Vec::with_capacity(1));
+            let same = match claims.binary_search_by(|claim| claim.object.cmp(object)) {
+                Ok(at) => claims.get_mut(at).is_some_and(|claim| {
+                    let old = std::mem::replace(&mut claim.intent, intent);
+                    old.claims() == claim.intent.claims()
+                        && old.desired == claim.intent.desired
+                        && old.never_expires == claim.intent.never_expires
+                        && old.scope == claim.intent.scope
+                }),
+                Err(at) => {
+                    claims.insert(at, Claim { object: object.clone(), intent });
+                    false
+                }
+            };
+            self.by_object.entry(object.clone()).or_insert(id);
             if !same {
-                affected.extend(self.naming(&id, object));
+                affected.extend(self.others(&id, object));
             }
         }
         affected
@@ -70,33 +94,36 @@ impl Claims {
     #[must_use]
     pub fn rival(&self, object: &ObjectKey, intent: &Intent) -> Option<Rival> {
         let claims = self.by_backup.get(&intent.backup_id)?;
-        let (rival, other) = claims.iter().find(|(key, other)| *key != object && intent.disagrees_with(other))?;
-        Some(Rival { object: rival.to_string(), intent: other.clone() })
+        let rival = claims.iter().find(|other| other.object != *object && intent.disagrees_with(&other.intent))?;
+        Some(Rival { object: rival.object.to_string(), intent: rival.intent.clone() })
     }
 
     /// What an object asks for.
     #[must_use]
     pub fn of(&self, object: &ObjectKey) -> Option<&Intent> {
-        self.by_backup.get(self.by_object.get(object)?)?.get(object)
+        let claims = self.by_backup.get(self.by_object.get(object)?)?;
+        claims.iter().find(|claim| claim.object == *object).map(|claim| &claim.intent)
     }
 
-    /// Whether any object names that backup.
+    /// The objects that name that backup.
     #[must_use]
-    pub fn is_named(&self, id: &BackupId) -> bool {
-        self.by_backup.contains_key(id)
+    pub fn naming(&self, scope: &Scope, id: &BackupId) -> Vec<ObjectKey> {
+        let claims = self.by_backup.get(id).into_iter().flatten();
+        let there = claims.filter(|claim| claim.intent.scope.as_ref() == Some(scope));
+        there.map(|claim| claim.object.clone()).collect()
     }
 
     /// The known objects of a namespace, or of all.
     #[must_use]
     pub fn objects(&self, namespace: Option<&str>) -> Vec<ObjectKey> {
-        let within = |key: &&ObjectKey| namespace.is_none_or(|namespace| key.namespace == namespace);
+        let within = |key: &&ObjectKey| namespace.is_none_or(|namespace| *key.namespace == *namespace);
         self.by_object.keys().filter(within).cloned().collect()
     }
 
     fn remove(&mut self, object: &ObjectKey, id: &BackupId) {
         self.by_object.remove(object);
         if let Some(claims) = self.by_backup.get_mut(id) {
-            claims.remove(object);
+            claims.retain(|claim| claim.object != *object);
             if claims.is_empty() {
                 self.by_backup.remove(id);
             }
@@ -106,12 +133,12 @@ impl Claims {
     /// The other objects that name the backup of this one.
     #[must_use]
     pub fn sharing(&self, object: &ObjectKey) -> Vec<ObjectKey> {
-        self.by_object.get(object).map(|id| self.naming(id, object)).unwrap_or_default()
+        self.by_object.get(object).map(|id| self.others(id, object)).unwrap_or_default()
     }
 
-    fn naming(&self, id: &BackupId, except: &ObjectKey) -> Vec<ObjectKey> {
-        let claims = self.by_backup.get(id);
-        claims.into_iter().flat_map(BTreeMap::keys).filter(|key| *key != except).cloned().collect()
+    fn others(&self, id: &BackupId, except: &ObjectKey) -> Vec<ObjectKey> {
+        let claims = self.by_backup.get(id).into_iter().flatten();
+        claims.map(|claim| &claim.object).filter(|object| *object != except).cloned().collect()
     }
 }
 
@@ -126,7 +153,7 @@ mod tests {
     };
 
     fn key(name: &str) -> ObjectKey {
-        ObjectKey { namespace: "hsm".into(), name: name.into() }
+        ObjectKey::new("hsm", name)
     }
 
     fn intent(desired: DesiredState) -> Intent {
@@ -195,6 +222,7 @@ mod tests {
         assert_eq!(claims.set(&key("b"), Some(with(|i| i.suspend = true))), [key("a")]);
         assert_eq!(claims.set(&key("b"), None), [key("a")]);
         assert!(claims.set(&key("a"), None).is_empty());
-        assert!(!claims.is_named(&"backup-ro5c4er4aac".parse().unwrap()));
+        let scope = Scope::of_operator(Region::new("us-east-1"));
+        assert!(claims.naming(&scope, &"backup-ro5c4er4aac".parse().unwrap()).is_empty());
     }
 }

@@ -266,10 +266,14 @@ pub enum Refusal {
     /// Nothing to do.
     #[error("no call is due")]
     NothingDue,
+    /// Others may be at it.
+    #[error("this process doesn't lead")]
+    NotLeading,
 }
 
 /// Turns a decision into a permit: the object as read from the API server just now, `live`, must ask for the same as the one the
-/// decision was made for, and the look must be one, and fresh. `valid_until` is when the read of `live` gets too old.
+/// decision was made for, and the look must be one, and fresh. `valid_until` is when the read of `live` gets too old,
+/// or this process's leadership ends.
 ///
 /// # Errors
 ///

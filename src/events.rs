@@ -6,11 +6,9 @@ use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use tracing::Instrument;
 
-use crate::{
-    api::{CloudHsmBackup, FIELD_MANAGER},
-    backup::Call,
-};
+use crate::{api::FIELD_MANAGER, backup::Call, leadership::Leadership, spans};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -63,18 +61,19 @@ impl Notice {
 #[derive(Clone)]
 pub struct Events {
     client: Client,
+    leadership: Leadership,
     reporter: Reporter,
 }
 
 impl Events {
-    /// Sends as this operator; the instance is the host name, in a pod its name.
+    /// Sends as this operator, while this process leads; the instance is the host name, in a pod its name.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client, reporter: FIELD_MANAGER.into() }
+    pub fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership, reporter: FIELD_MANAGER.into() }
     }
 
     /// Sends one event about an object. A failure is logged and loses only the event.
-    pub async fn publish(&self, object: &CloudHsmBackup, notice: Notice) {
+    pub async fn publish(&self, object: &impl Resource<DynamicType = ()>, notice: Notice) {
         let Notice { reason, warning, action, note } = notice;
         tracing::info!(reason, note, "event");
         let event = Event {
@@ -88,10 +87,18 @@ impl Events {
         // new one each time.
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         let reference = object.object_ref(&());
-        match tokio::time::timeout(DEADLINE, recorder.publish(&event, &reference)).await {
+        let span = spans::event(reference.namespace.as_deref().unwrap_or_default(), &reason);
+        let publish = self.leadership.while_leading(recorder.publish(&event, &reference));
+        match tokio::time::timeout(DEADLINE, publish).instrument(span.clone()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(reason, error = %error, "the event couldn't be recorded"),
-            Err(_) => tracing::warn!(reason, "the event couldn't be recorded within {DEADLINE:?}"),
+            Ok(Err(error)) => {
+                spans::cluster_failed(&span, &error);
+                tracing::warn!(reason, error = %error, "the event couldn't be recorded");
+            }
+            Err(_) => {
+                spans::timed_out(&span);
+                tracing::warn!(reason, "the event couldn't be recorded within {DEADLINE:?}");
+            }
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What one object asks for, and what its status remembers: the custom resource, read into the domain. Pure.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use crate::{
-    api::{CloudHsmBackup, CloudHsmBackupStatus, DesiredState, REQUESTED_AT},
+    api::{CloudHsmBackupSpec, CloudHsmBackupStatus, DesiredState, REQUESTED_AT},
     backup::{AccountId, Backup, BackupId, BackupState, Region, Scope},
 };
 
@@ -33,17 +32,22 @@ pub struct Intent {
 impl Intent {
     /// Reads an object. `default_region` is where objects without a region are looked for.
     #[must_use]
-    pub fn of(object: &CloudHsmBackup, default_region: Option<&Region>) -> Self {
-        let region = object.spec.region.as_ref().map(Region::new).or_else(|| default_region.cloned());
+    pub fn of(metadata: &ObjectMeta, spec: &CloudHsmBackupSpec, default_region: Option<&Region>) -> Self {
+        let region = match (&spec.region, default_region) {
+            // Most objects share it.
+            (Some(region), Some(default)) if region == default.as_str() => Some(default.clone()),
+            (Some(region), _) => Some(Region::new(region.as_str())),
+            (None, default) => default.cloned(),
+        };
         Self {
-            uid: object.uid().unwrap_or_default(),
-            generation: object.metadata.generation.unwrap_or_default(),
+            uid: metadata.uid.clone().unwrap_or_default(),
+            generation: metadata.generation.unwrap_or_default(),
             scope: region.map(Scope::of_operator),
-            backup_id: object.spec.backup_id.clone(),
-            desired: object.spec.desired_state,
-            never_expires: object.spec.never_expires,
-            suspend: object.spec.suspend.unwrap_or_default(),
-            deleting: object.metadata.deletion_timestamp.is_some(),
+            backup_id: spec.backup_id,
+            desired: spec.desired_state,
+            never_expires: spec.never_expires,
+            suspend: spec.suspend.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
         }
     }
 
@@ -68,8 +72,8 @@ impl Intent {
 
 /// The annotation's value where it asks for something that the status hasn't echoed yet.
 #[must_use]
-pub fn open_request<'a>(object: &'a CloudHsmBackup, status: &CloudHsmBackupStatus) -> Option<&'a str> {
-    let requested = object.annotations().get(REQUESTED_AT)?;
+pub fn open_request<'a>(metadata: &'a ObjectMeta, status: &CloudHsmBackupStatus) -> Option<&'a str> {
+    let requested = metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
     (status.last_handled_requested_at.as_ref() != Some(requested)).then_some(requested)
 }
 
@@ -118,7 +122,7 @@ pub fn shown_backup(status: &CloudHsmBackupStatus, id: &BackupId) -> Option<Back
         hsm_type: status.hsm_type.clone(),
         mode: status.mode.clone(),
         tags: status.tags.clone().unwrap_or_default(),
-        ..Backup::new(id.clone(), status.backup_state.as_deref()?.into())
+        ..Backup::new(*id, status.backup_state.as_deref()?.into())
     })
 }
 

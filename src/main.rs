@@ -18,13 +18,14 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Crd => print_crds(),
         Command::Run(arguments) => {
-            telemetry::start(arguments.log_format);
-            telemetry::end_on_panic();
             let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return fail(&format!("error: {error}"), 1),
             };
+            let traces = telemetry::start(arguments.log_format, runtime.handle());
+            telemetry::end_on_panic();
             let result = runtime.block_on(app::run(arguments));
+            traces.end();
             // What may still run is not worth waiting for: all that must end has ended.
             runtime.shutdown_background();
             match result {

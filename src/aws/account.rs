@@ -34,7 +34,7 @@ impl Accounts {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.identity, account);
     }
 
-    fn known(&self, scope: &Scope) -> Option<AccountId> {
+    pub(super) fn known(&self, scope: &Scope) -> Option<AccountId> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&scope.identity).cloned()
     }
 

@@ -4,12 +4,17 @@ use std::{error::Error, time::Instant};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use tracing::Instrument;
 
 use super::{Inner, classify::Fault, text, transmission::Transmission};
-use crate::backup::{Failure, FailureClass};
+use crate::{
+    backup::{Failure, FailureClass},
+    spans,
+};
 
 impl Inner {
-    /// Waits for the SDK's answer.
+    /// Waits for the SDK's answer, and sends nothing unless this process leads.
     pub(super) async fn attempt<O, E>(
         &self,
         operation: &'static str,
@@ -17,9 +22,13 @@ impl Inner {
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
     ) -> Result<O, Fault>
     where
+        O: RequestId,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        match tokio::time::timeout(self.limits.call, call).await {
+        let span = spans::aws_call(operation);
+        let answer =
+            tokio::time::timeout(self.limits.call, self.leadership.while_leading(call)).instrument(span.clone()).await;
+        let result = match answer {
             Err(_) => Err(Fault::timeout(operation)),
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => {
@@ -33,7 +42,15 @@ impl Inner {
                 }
                 Err(fault)
             }
+        };
+        if !span.is_disabled() {
+            let (request_id, error) = match &result {
+                Ok(output) => (output.request_id().map(text::identifier), None),
+                Err(fault) => (fault.failure.request_id.clone(), Some(fault.word.as_ref())),
+            };
+            spans::aws_answered(&span, transmission.region(), request_id.as_deref(), error);
         }
+        result
     }
 
     /// Counts the call.

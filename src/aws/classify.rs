@@ -99,6 +99,9 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    /// The word for an answer that can't be used.
+    pub(super) const MALFORMED: &'static str = "MalformedAnswer";
+
     fn local(operation: &'static str, class: FailureClass, word: &'static str, text: impl Into<String>) -> Self {
         let failure = Failure { class, operation, code: None, text: text.into(), request_id: None };
         Self { failure, word: word.into() }
@@ -111,7 +114,7 @@ impl Fault {
 
     /// An answer that can't be used.
     pub(super) fn malformed(operation: &'static str, Malformed(text): Malformed, request_id: Option<String>) -> Self {
-        let mut fault = Self::local(operation, FailureClass::AwsUnavailable, "MalformedAnswer", text);
+        let mut fault = Self::local(operation, FailureClass::AwsUnavailable, Self::MALFORMED, text);
         fault.failure.request_id = request_id;
         fault
     }
@@ -151,7 +154,7 @@ fn of_code(operation: &'static str, code: Option<&str>, message: Option<&str>, s
         let (class, word, text) = match status {
             200..=299 => (
                 FailureClass::AwsUnavailable,
-                "MalformedAnswer",
+                Fault::MALFORMED,
                 "the answer isn't what AWS's protocol says it should be".to_owned(),
             ),
             429 => (FailureClass::Throttled, "HTTP429", without_code(status)),

@@ -4,23 +4,21 @@ use aws_sdk_cloudhsmv2::types;
 use aws_smithy_types::DateTime;
 use jiff::{Timestamp, Unit};
 
-use crate::backup::{Backup, BackupId, BackupState};
+use crate::backup::{Backup, BackupState};
 
 /// An answer that can't be what AWS meant to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Malformed(pub(super) &'static str);
 
-/// Reads a backup, which must be the one asked for.
-pub(super) fn backup(shown: types::Backup, asked: &BackupId) -> Result<Backup, Malformed> {
+/// Reads a backup.
+pub(super) fn backup(shown: types::Backup) -> Result<Backup, Malformed> {
     if shown.backup_id.is_empty() {
         return Err(Malformed("AWS's answer holds a backup without an id"));
     }
-    if shown.backup_id != asked.as_str() {
-        return Err(Malformed("AWS's answer is about another backup than the one asked for"));
-    }
+    let id = shown.backup_id.parse().map_err(|_| Malformed("AWS's answer holds a backup whose id is none"))?;
     Ok(Backup {
-        id: asked.clone(),
+        id,
         state: BackupState::from(shown.backup_state.as_ref().map_or("", types::BackupState::as_str)),
         arn: shown.backup_arn,
         cluster_id: shown.cluster_id,

@@ -1,4 +1,4 @@
-//! The look: DescribeBackups for one backup, over all pages.
+//! The look: DescribeBackups, page by page, for some backups or for all of a scope.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -7,76 +7,166 @@ use aws_types::request_id::RequestId;
 use super::{
     Inner,
     classify::Fault,
-    clients::Client,
     decode::{self, Malformed},
     text,
     transmission::Transmission,
 };
-use crate::backup::{Backup, BackupId, Failure, Observation, Scope};
+use crate::backup::{Backup, BackupId, Failure, FailureClass, Scope};
 
 const OPERATION: &str = "DescribeBackups";
 const NOT_FOUND: &str = "CloudHsmResourceNotFoundException";
-const PER_PAGE: i32 = 50;
-/// One backup fits on one page; AWS may still send empty ones.
-const MOST_PAGES: usize = 20;
 
-struct Page {
-    found: Option<Backup>,
-    next: Option<String>,
+/// The most backups on a page, and so the most ids that one look asks for: the limit of `MaxResults` in the AWS service model.
+pub const PER_PAGE: usize = 50;
+
+/// AWS may send pages that aren't full, but no end of empty ones.
+const EMPTY_PAGES: usize = 20;
+
+/// A listing of backups in a scope, complete or on its way. Only a complete one proves that a backup isn't there.
+#[derive(Debug)]
+pub struct Listing {
+    ids: Option<Vec<BackupId>>,
+    found: Vec<Backup>,
+    token: Option<String>,
+    tokens: HashSet<String>,
+    pages: usize,
+    empty: usize,
+}
+
+impl Listing {
+    /// Of these backups, at most [`PER_PAGE`].
+    #[must_use]
+    pub fn of(ids: Vec<BackupId>) -> Self {
+        Self::new(Some(ids))
+    }
+
+    /// Of all that the scope holds.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::new(None)
+    }
+
+    fn new(ids: Option<Vec<BackupId>>) -> Self {
+        Self { ids, found: Vec::new(), token: None, tokens: HashSet::new(), pages: 0, empty: 0 }
+    }
+
+    /// The backups read since this was asked last.
+    pub fn take_found(&mut self) -> Vec<Backup> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// How many pages were asked for.
+    #[must_use]
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    fn is_of_one(&self) -> bool {
+        self.ids.as_ref().is_some_and(|ids| ids.len() == 1)
+    }
+
+    /// Takes in a page. In a listing of some ids any other backup means that AWS didn't answer what was asked.
+    fn add(&mut self, shown: Vec<Backup>) -> Result<(), Malformed> {
+        self.empty = if shown.is_empty() { self.empty + 1 } else { 0 };
+        for backup in shown {
+            let Some(ids) = &self.ids else {
+                self.found.push(backup);
+                continue;
+            };
+            if !ids.contains(&backup.id) {
+                return Err(Malformed("AWS's answer is about another backup than the one asked for"));
+            }
+            match self.found.iter().find(|found| found.id == backup.id) {
+                Some(before) if *before != backup => {
+                    return Err(Malformed("DescribeBackups showed the backup twice, and not the same"));
+                }
+                Some(_) => {}
+                None => self.found.push(backup),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the next page is; whether there is one.
+    fn turn(&mut self, next: Option<String>) -> Result<Progress, Malformed> {
+        let Some(next) = next else { return Ok(Progress::Complete) };
+        if !self.tokens.insert(next.clone()) {
+            return Err(Malformed("DescribeBackups repeated a page token, so its listing isn't complete"));
+        }
+        if self.empty >= EMPTY_PAGES {
+            return Err(Malformed("DescribeBackups doesn't come to an end: all it sends are empty pages"));
+        }
+        self.token = Some(next);
+        Ok(Progress::More)
+    }
+}
+
+/// How far a listing is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// There are further pages.
+    More,
+    /// That was the last page: what isn't in the listing isn't there.
+    Complete,
+}
+
+/// A look without a usable answer. Nothing is known by it, and nothing proved absent.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[error("{failure}")]
+pub struct LookFailed {
+    /// The failure.
+    pub failure: Failure,
+    /// Whether AWS answered, and with what a single one of the ids may be the cause of.
+    pub may_be_one_id: bool,
+}
+
+impl From<Fault> for LookFailed {
+    fn from(fault: Fault) -> Self {
+        let failure = fault.failure;
+        let may_be_one_id = match failure.class {
+            FailureClass::InvalidRequest => failure.code.is_some(),
+            FailureClass::AwsUnavailable => failure.code.is_some() || fault.word == Fault::MALFORMED,
+            _ => false,
+        };
+        Self { failure, may_be_one_id }
+    }
 }
 
 impl Inner {
-    /// Looks for a backup. Only a complete listing without it says that there is none.
-    pub(super) async fn describe(&self, scope: &Scope, id: &BackupId) -> Result<Observation, Failure> {
-        let look = tokio::time::timeout(self.limits.look, self.listing(&self.clients.of(scope), id)).await;
-        let found = match look.unwrap_or_else(|_| Err(Fault::timeout(OPERATION))) {
-            Ok(found) => found,
-            Err(fault) if fault.failure.code.as_deref() == Some(NOT_FOUND) => None,
-            Err(fault) => return Err(fault.failure),
-        };
-        let Some(backup) = found else { return Ok(Observation::NotFound) };
-        self.accounts.learn(scope, &backup);
-        Ok(Observation::Found(Box::new(backup)))
-    }
-
-    async fn listing(&self, client: &Client, id: &BackupId) -> Result<Option<Backup>, Fault> {
-        let malformed = |text| Fault::malformed(OPERATION, Malformed(text), None);
-        let mut found: Option<Backup> = None;
-        let mut tokens = HashSet::new();
-        let mut token = None;
-        for _ in 0..MOST_PAGES {
-            let page = match self.page(client, id, token).await {
-                Err(fault) if fault.failure.code.as_deref() == Some(NOT_FOUND) && found.is_some() => {
-                    return Err(malformed("DescribeBackups showed the backup and then called it unknown"));
+    /// Reads the next page of a listing.
+    pub(super) async fn read_on(&self, scope: &Scope, listing: &mut Listing) -> Result<Progress, LookFailed> {
+        listing.pages += 1;
+        let page = self.page(scope, listing).await;
+        let malformed = |error| LookFailed::from(Fault::malformed(OPERATION, error, None));
+        let (shown, next) = match page {
+            Ok(page) => page,
+            // AWS's documents don't say whether an unknown id is left out or refused.
+            Err(fault) if fault.failure.code.as_deref() == Some(NOT_FOUND) && listing.is_of_one() => {
+                if listing.found.is_empty() {
+                    return Ok(Progress::Complete);
                 }
-                page => page?,
-            };
-            match (&found, page.found) {
-                (Some(before), Some(after)) if *before != after => return Err(malformed(TWICE)),
-                (None, Some(backup)) => found = Some(backup),
-                _ => {}
+                return Err(malformed(Malformed("DescribeBackups showed the backup and then called it unknown")));
             }
-            let Some(next) = page.next else { return Ok(found) };
-            if !tokens.insert(next.clone()) {
-                return Err(malformed("DescribeBackups repeated a page token, so its listing isn't complete"));
-            }
-            token = Some(next);
+            Err(fault) => return Err(fault.into()),
+        };
+        if let Some(backup) = shown.first() {
+            self.accounts.learn(scope, backup);
         }
-        Err(malformed("DescribeBackups doesn't come to an end for a single backup"))
+        listing.add(shown).map_err(malformed)?;
+        listing.turn(next).map_err(malformed)
     }
 
-    async fn page(&self, client: &Client, id: &BackupId, token: Option<String>) -> Result<Page, Fault> {
+    async fn page(&self, scope: &Scope, listing: &Listing) -> Result<(Vec<Backup>, Option<String>), Fault> {
         let started = Instant::now();
         let transmission = Transmission::any_time();
-        let call = client
-            .cloudhsm
-            .describe_backups()
-            .filters("backupIds", vec![id.as_str().to_owned()])
-            .max_results(PER_PAGE)
-            .set_next_token(token)
-            .customize()
-            .interceptor(transmission.clone())
-            .send();
+        let call = self.clients.of(scope).cloudhsm.describe_backups();
+        let call = match &listing.ids {
+            Some(ids) => call.filters("backupIds", ids.iter().map(ToString::to_string).collect()),
+            None => call,
+        };
+        let most = i32::try_from(PER_PAGE).unwrap_or_default();
+        let call = call.max_results(most).set_next_token(listing.token.clone());
+        let call = call.customize().interceptor(transmission.clone()).send();
         let result = self.attempt(OPERATION, &transmission, call).await.and_then(|output| {
             let request_id = output.request_id().map(text::identifier);
             let malformed = |error| Fault::malformed(OPERATION, error, request_id);
@@ -84,25 +174,10 @@ impl Inner {
             let Some(shown) = output.backups else {
                 return Err(malformed(Malformed("DescribeBackups answered without a list of backups")));
             };
-            let found = only(shown, id).map_err(malformed)?;
-            Ok(Page { found, next: output.next_token.filter(|token| !token.is_empty()) })
+            let shown: Result<Vec<Backup>, Malformed> = shown.into_iter().map(decode::backup).collect();
+            Ok((shown.map_err(malformed)?, output.next_token.filter(|token| !token.is_empty())))
         });
         self.count(OPERATION, started, &result);
         result
     }
-}
-
-const TWICE: &str = "DescribeBackups showed the backup twice, and not the same";
-
-/// The one backup of a page. Any other one means that AWS didn't answer what was asked.
-fn only(shown: Vec<aws_sdk_cloudhsmv2::types::Backup>, id: &BackupId) -> Result<Option<Backup>, Malformed> {
-    let mut found: Option<Backup> = None;
-    for backup in shown {
-        let backup = decode::backup(backup, id)?;
-        if found.as_ref().is_some_and(|before| *before != backup) {
-            return Err(Malformed(TWICE));
-        }
-        found = Some(backup);
-    }
-    Ok(found)
 }

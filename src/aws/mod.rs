@@ -11,6 +11,8 @@ mod text;
 mod transmission;
 mod write;
 
+pub use describe::{Listing, LookFailed, PER_PAGE, Progress};
+
 use std::{sync::Arc, time::Duration};
 
 use aws_config::default_provider::region::DefaultRegionChain;
@@ -18,8 +20,9 @@ use aws_types::SdkConfig;
 
 use self::{account::Accounts, clients::Clients, credentials::Credentials};
 use crate::{
-    backup::{AccountId, Backup, BackupId, Failure, Observation, Region, Scope},
+    backup::{AccountId, Backup, Failure, Region, Scope},
     decide::Permit,
+    leadership::Leadership,
     metrics::Metrics,
 };
 
@@ -51,8 +54,6 @@ pub(crate) struct Limits {
     operation: Duration,
     /// For what escapes the SDK's own time-outs.
     call: Duration,
-    /// For all pages of a look.
-    look: Duration,
     credentials: Duration,
     account: Duration,
     account_pause: Duration,
@@ -66,7 +67,6 @@ impl Default for Limits {
             read: Duration::from_secs(10),
             operation: Duration::from_secs(12),
             call: Duration::from_secs(13),
-            look: Duration::from_secs(14),
             credentials: Duration::from_secs(5),
             account: Duration::from_secs(3),
             account_pause: Duration::from_secs(5 * 60),
@@ -86,6 +86,7 @@ struct Inner {
     clients: Clients,
     accounts: Accounts,
     metrics: Metrics,
+    leadership: Leadership,
     limits: Limits,
     region: Option<Region>,
     /// Whether the region is to be asked for again where it isn't known.
@@ -93,12 +94,12 @@ struct Inner {
 }
 
 impl Aws {
-    /// Reads credentials, region, endpoints, FIPS and dual-stack from the SDK's standard chain.
-    pub async fn from_env(metrics: Metrics) -> Self {
+    /// Reads credentials, region, endpoints, FIPS and dual-stack from the SDK's standard chain. Calls are made while this process leads.
+    pub async fn from_env(metrics: Metrics, leadership: Leadership) -> Self {
         let limits = Limits::default();
         let config = clients::load(limits.region, None).await;
         let region = config.region().cloned();
-        Self::build(&config, Credentials::chain(region, limits.credentials), true, limits, metrics)
+        Self::build(&config, Credentials::chain(region, limits.credentials), true, limits, metrics, leadership)
     }
 
     /// Takes a configuration as it is.
@@ -109,7 +110,7 @@ impl Aws {
 
     pub(crate) fn with_limits(config: &SdkConfig, metrics: Metrics, limits: Limits) -> Self {
         let credentials = Credentials::fixed(config.credentials_provider(), limits.credentials);
-        Self::build(config, credentials, false, limits, metrics)
+        Self::build(config, credentials, false, limits, metrics, Leadership::without_election())
     }
 
     fn build(
@@ -118,11 +119,12 @@ impl Aws {
         ask_for_region: bool,
         limits: Limits,
         metrics: Metrics,
+        leadership: Leadership,
     ) -> Self {
         let region = config.region().map(|region| Region::new(region.as_ref()));
         let clients = Clients::new(config, credentials, &limits);
         let accounts = Accounts::default();
-        Self { inner: Arc::new(Inner { clients, accounts, metrics, limits, region, ask_for_region }) }
+        Self { inner: Arc::new(Inner { clients, accounts, metrics, leadership, limits, region, ask_for_region }) }
     }
 
     /// The region of the SDK's chain: `AWS_REGION`, the profile, instance metadata.
@@ -135,13 +137,13 @@ impl Aws {
         Some(Region::new(region.as_ref()))
     }
 
-    /// Looks for one backup.
+    /// Reads the next page of a listing of backups.
     ///
     /// # Errors
     ///
-    /// Where AWS gave no complete answer.
-    pub async fn describe(&self, scope: &Scope, id: &BackupId) -> Result<Observation, Failure> {
-        self.inner.describe(scope, id).await
+    /// Where AWS gave no usable answer.
+    pub async fn read_on(&self, scope: &Scope, listing: &mut Listing) -> Result<Progress, LookFailed> {
+        self.inner.read_on(scope, listing).await
     }
 
     /// Makes the call that the permit permits, with one attempt.
@@ -151,6 +153,12 @@ impl Aws {
     /// After a [`Failure`] it is unknown whether AWS made the change, but for the classes that say that it refused.
     pub async fn write(&self, permit: Permit) -> Result<Answer, WriteError> {
         self.inner.write(permit).await
+    }
+
+    /// The account of the scope's credentials where it is known already.
+    #[must_use]
+    pub fn known_account(&self, scope: &Scope) -> Option<AccountId> {
+        self.inner.accounts.known(scope)
     }
 
     /// The account of the scope's credentials: from an ARN seen there, else from STS; `None` where neither says.

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -13,11 +13,16 @@ use std::{
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut, dyn_dispatch_hint},
+        interceptors::{
+            Intercept,
+            context::{BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+            dyn_dispatch_hint,
+        },
         runtime_components::RuntimeComponents,
     },
 };
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use aws_types::region::Region;
 use http_body::{Body, Frame, SizeHint};
 
 /// The way of one request.
@@ -29,6 +34,7 @@ struct Way {
     deadline: Option<Instant>,
     reached: AtomicBool,
     expired: AtomicBool,
+    region: OnceLock<Region>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +53,8 @@ impl Transmission {
     }
 
     fn new(deadline: Option<Instant>) -> Self {
-        Self(Arc::new(Way { deadline, reached: AtomicBool::new(false), expired: AtomicBool::new(false) }))
+        let (reached, expired) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Way { deadline, reached, expired, region: OnceLock::new() }))
     }
 
     /// Whether the request was handed over to be sent. Before that come the endpoint, the credentials and the signature.
@@ -58,6 +65,11 @@ impl Transmission {
     /// Whether the request was withheld because its time was over.
     pub(super) fn expired(&self) -> bool {
         self.0.expired.load(Ordering::SeqCst)
+    }
+
+    /// The region that the request is for, once the SDK has begun with it.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.0.region.get().map(AsRef::as_ref)
     }
 
     fn check(&self) -> Result<(), Expired> {
@@ -73,6 +85,17 @@ impl Transmission {
 impl Intercept for Transmission {
     fn name(&self) -> &'static str {
         "Transmission"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(region) = config.load::<Region>() {
+            let _ = self.0.region.set(region.clone());
+        }
+        Ok(())
     }
 
     fn modify_before_transmit(

@@ -26,6 +26,12 @@ struct Raw {
     request_id: Option<String>,
 }
 
+impl RequestId for Raw {
+    fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}
+
 impl Inner {
     /// Makes the call that is permitted.
     pub(super) async fn write(&self, permit: Permit) -> Result<Answer, WriteError> {
@@ -73,7 +79,10 @@ impl Inner {
         let result = result.and_then(|Raw { backup, request_id }| {
             let malformed = |error| Fault::malformed(operation, error, request_id.clone());
             let shown = backup.ok_or(Malformed("AWS's answer holds no backup")).map_err(malformed)?;
-            let backup = decode::backup(shown, permit.backup_id()).map_err(malformed)?;
+            let backup = decode::backup(shown).map_err(malformed)?;
+            if backup.id != *permit.backup_id() {
+                return Err(malformed(Malformed("AWS's answer is about another backup than the one asked for")));
+            }
             if backup.state == BackupState::Unknown(String::new()) {
                 return Err(malformed(Malformed("AWS's answer holds a backup without a state")));
             }

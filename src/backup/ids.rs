@@ -1,16 +1,19 @@
 //! What names a backup and the place it is looked for.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
 /// The shape of a backup id: the pattern of the AWS service model (2017-04-28), anchored.
 pub const BACKUP_ID_PATTERN: &str = "^backup-[2-7a-zA-Z]{11,16}$";
 
-/// The id of a CloudHSM backup, unique within an account and region.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+const LONGEST: usize = "backup-".len() + 16;
+
+/// The id of a CloudHSM backup, unique within an account and region. Ten thousands of them are held, so it needs no memory elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BackupId(String);
+pub struct BackupId(ArrayString<LONGEST>);
 
 /// The text is not a backup id.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,7 @@ impl FromStr for BackupId {
         let rest = text.strip_prefix("backup-").ok_or_else(invalid)?;
         let shaped = (11..=16).contains(&rest.len())
             && rest.bytes().all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
-        if shaped { Ok(Self(text.to_owned())) } else { Err(invalid()) }
+        if shaped { ArrayString::from(text).map(Self).map_err(|_| invalid()) } else { Err(invalid()) }
     }
 }
 
@@ -47,7 +50,7 @@ impl TryFrom<String> for BackupId {
 
 impl From<BackupId> for String {
     fn from(id: BackupId) -> Self {
-        id.0
+        id.0.to_string()
     }
 }
 
@@ -57,13 +60,13 @@ impl fmt::Display for BackupId {
     }
 }
 
-/// The name of an AWS region, such as `us-east-1`.
+/// The name of an AWS region, such as `us-east-1`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Region(String);
+pub struct Region(Arc<str>);
 
 impl Region {
     /// Takes the name as it is: the API server has checked what users write, the AWS SDK the rest.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
 

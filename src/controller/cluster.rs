@@ -7,10 +7,13 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::{Map, Value, json};
+use tracing::Instrument;
 
 use crate::{
     api::{CloudHsmBackup, CloudHsmBackupStatus, FIELD_MANAGER},
     claims::ObjectKey,
+    leadership::Leadership,
+    spans,
 };
 
 /// A read that justifies an AWS write is asked for and answered within this, and the write leaves within it too, connection and all:
@@ -55,13 +58,14 @@ impl ClusterError {
 #[derive(Clone)]
 pub(super) struct Cluster {
     client: Client,
+    leadership: Leadership,
 }
 
 impl Cluster {
-    /// Through this client.
+    /// Through this client. Nothing is written unless this process leads.
     #[must_use]
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
+    pub(super) fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership }
     }
 
     /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;
@@ -84,15 +88,16 @@ impl Cluster {
     pub(super) async fn write_status(
         &self,
         key: &ObjectKey,
-        object: &CloudHsmBackup,
+        object: &impl ResourceExt,
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
     ) -> Result<CloudHsmBackup, ClusterError> {
         let patch = json!({"metadata": {"uid": object.uid()}, "status": replacing(previous, next)});
         // A merge patch and not server-side apply: apply leaves what others have put there, and a falsified status shall not stay.
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-        self.api(key)
-            .patch_status(&key.name, &params, &Patch::Merge(&patch))
+        let (api, patch) = (self.api(key), Patch::Merge(&patch));
+        self.leadership
+            .while_leading(api.patch_status(&key.name, &params, &patch))
             .await_within("status PATCH", key, WRITE)
             .await
     }
@@ -123,10 +128,18 @@ trait AwaitWithin<T> {
 
 impl<T, F: Future<Output = Result<T, kube::Error>>> AwaitWithin<T> for F {
     async fn await_within(self, verb: &'static str, key: &ObjectKey, limit: Duration) -> Result<T, ClusterError> {
-        match tokio::time::timeout(limit, self).await {
+        let (subresource, method) = verb.split_once(' ').unwrap_or(("", verb));
+        let span = spans::cluster_call(method, subresource, key);
+        match tokio::time::timeout(limit, self).instrument(span.clone()).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) => Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) }),
-            Err(_) => Err(ClusterError::Deadline { verb, object: key.clone(), limit }),
+            Ok(Err(source)) => {
+                spans::cluster_failed(&span, &source);
+                Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) })
+            }
+            Err(_) => {
+                spans::timed_out(&span);
+                Err(ClusterError::Deadline { verb, object: key.clone(), limit })
+            }
         }
     }
 }

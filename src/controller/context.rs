@@ -3,33 +3,37 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::channel::mpsc::UnboundedSender;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Client, ResourceExt};
 use tokio::sync::RwLock;
 
-use super::cluster::{Cluster, ClusterError};
+use super::{
+    cluster::{Cluster, ClusterError},
+    object::{Watched, key_of, version},
+};
 use crate::{
-    api::{CloudHsmBackup, CloudHsmBackupStatus},
+    api::{CloudHsmBackupStatus, READY, REQUESTED_AT},
     backoff,
     backup::{FailureClass, Region},
     claims::{Claims, ObjectKey},
     clock::Clock,
     decide::Mode,
     events::Events,
-    intent::Intent,
-    inventory::Inventory,
+    intent::{Intent, open_request},
+    inventory::{Changed, Inventory, Shown},
+    lag::recall,
+    leadership::Leadership,
     message::Rival,
     metrics::Metrics,
+    status::{self, Showing},
 };
-
-/// How often a pass that waits for AWS asks whether its object has changed.
-const CHANGED: Duration = Duration::from_millis(250);
 
 /// A pass that the API server made fail is tried again within this, however long the API server was away.
 const CLUSTER_RETRY: Duration = Duration::from_secs(15);
@@ -39,6 +43,7 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) events: Events,
     pub(super) inventory: Inventory,
+    pub(super) leadership: Leadership,
     pub(super) metrics: Metrics,
     pub(super) clock: Clock,
     pub(super) mode: Mode,
@@ -47,33 +52,47 @@ pub(super) struct Context {
     claims: Mutex<Claims>,
     local: Mutex<HashMap<ObjectKey, Local>>,
     wake: UnboundedSender<ObjectKey>,
-    /// Passes hold it for reading. Held for writing until all objects are known, and again to stop.
+    /// Passes hold it for reading. Held for writing until all objects are known and this process leads, and again to stop.
     pub(super) gate: RwLock<()>,
+    serving: AtomicBool,
     stopping: AtomicBool,
 }
 
 /// What this process remembers of an object.
 #[derive(Default)]
 struct Local {
-    uid: Option<String>,
-    concluded: Option<CloudHsmBackupStatus>,
-    written: Option<Written>,
+    /// What was concluded last: while the process lives its own word is its memory, and nobody else's.
+    concluded: Option<Arc<CloudHsmBackupStatus>>,
+    written: Option<Box<Written>>,
+    /// What AWS showed then.
+    shown: Option<Shown>,
+    /// When the object began to ask for what it asks for.
+    asked_since: Option<Instant>,
+    /// The annotation that asks for a look, as the watch delivered it last.
+    request: Option<Box<str>>,
+    /// When it needs a pass though nothing changes.
+    due: Option<Instant>,
     errors: u32,
-}
-
-impl Local {
-    /// Another object of the same name has nothing to do with what was remembered.
-    fn belongs_to(&mut self, uid: Option<&str>) {
-        if self.uid.as_deref() != uid {
-            *self = Self { uid: uid.map(str::to_owned), ..Self::default() };
-        }
-    }
 }
 
 /// The last status this process wrote, and as which version of the object it was stored.
 struct Written {
     resource_version: Option<u64>,
     status: CloudHsmBackupStatus,
+}
+
+/// What a pass begins with.
+pub(super) struct Remembered {
+    /// The status as it is stored: of the cache, or of our own last write where the cache doesn't have that yet.
+    pub(super) stored: Arc<CloudHsmBackupStatus>,
+    /// The one this process concluded last.
+    pub(super) concluded: Option<Arc<CloudHsmBackupStatus>>,
+    /// What AWS showed then.
+    pub(super) shown: Option<Shown>,
+    /// When the object began to ask for what it asks for.
+    pub(super) asked_since: Instant,
+    /// Whether the time has come that the last pass named.
+    pub(super) due: bool,
 }
 
 impl Context {
@@ -84,13 +103,15 @@ impl Context {
         inventory: Inventory,
         settings: super::Settings,
         metrics: Metrics,
+        leadership: Leadership,
         clock: Clock,
         wake: UnboundedSender<ObjectKey>,
     ) -> Self {
         Self {
-            cluster: Cluster::new(client.clone()),
-            events: Events::new(client),
+            cluster: Cluster::new(client.clone(), leadership.clone()),
+            events: Events::new(client, leadership.clone()),
             inventory,
+            leadership,
             metrics,
             clock,
             mode: settings.mode,
@@ -100,6 +121,7 @@ impl Context {
             local: Mutex::default(),
             wake,
             gate: RwLock::new(()),
+            serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
@@ -120,14 +142,77 @@ impl Context {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Passes may run: what comes from now on can't rely on the first sweep.
+    pub(super) fn serve(&self) {
+        self.serving.store(true, Ordering::Relaxed);
+    }
+
+    fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Takes in what the watch says an object asks for, and wakes those that this concerns.
-    pub(super) fn claim(&self, key: &ObjectKey, intent: Option<Intent>) {
-        let affected = lock(&self.claims).set(key, intent);
+    /// Takes in an object as the watch delivers it, and wakes those that this concerns.
+    pub(super) fn note(&self, object: &mut Watched) {
+        let key = key_of(object);
+        let intent = object.intent(self.default_region().as_ref());
+        let scope = intent.scope.clone();
+        let id = intent.backup_id;
+        let recalled = recall(&object.status, &intent, self.clock.now());
+        let request = object.annotations().get(REQUESTED_AT).cloned();
+        let (new, another, affected) = {
+            let mut claims = lock(&self.claims);
+            let known = claims.of(&key);
+            let another = known.is_some_and(|known| known.uid != intent.uid);
+            let new = known != Some(&intent);
+            (new, another, claims.set(&key, Some(intent)))
+        };
         self.wake(affected);
+        let strayed = {
+            let mut local = lock(&self.local);
+            let local = local.entry(key).or_default();
+            if another {
+                // It has nothing to do with what was remembered.
+                *local = Local::default();
+            }
+            if new || local.request.as_deref() != request.as_deref() {
+                local.asked_since = Some(Instant::now());
+                local.request = request.map(String::into_boxed_str);
+            }
+            local.written.take_if(|written| written.resource_version <= object.version());
+            match &local.concluded {
+                Some(concluded) if *concluded == object.status => {
+                    object.status = Arc::clone(concluded);
+                    false
+                }
+                Some(_) => local.written.is_none(),
+                // What it says must be shown to be wrong where AWS can't be asked.
+                None => status::showing(&object.status, false, false, false) != Showing::Nothing,
+            }
+        };
+        if let Some(scope) = scope {
+            self.inventory.track(&scope, &id, strayed);
+            if let Some((unshown, age)) = recalled {
+                self.inventory.recall(&scope, &id, unshown, age);
+            }
+        }
+    }
+
+    /// Whether an object needs a pass by itself: it does when it asks for something. What AWS says of it comes without that.
+    pub(super) fn asks(&self, object: &Watched) -> bool {
+        let key = key_of(object);
+        let Some(intent) = lock(&self.claims).of(&key).cloned() else { return false };
+        let local = lock(&self.local);
+        let local = local.get(&key);
+        let own = local.and_then(|local| local.concluded.as_ref());
+        let behind = local.is_some_and(|local| local.written.is_some());
+        let open = |status: &CloudHsmBackupStatus| is_open(&object.metadata, intent.generation, status);
+        let late = own.is_none() && self.is_serving();
+        late || intent.scope.is_none()
+            || own.map_or_else(|| open(&object.status), |own| open(own) || (!behind && open(&object.status)))
     }
 
     /// The same as a pass reads it.
@@ -136,33 +221,16 @@ impl Context {
         self.wake(affected);
     }
 
-    /// Waits for a look, but no longer than the object asks for what it asked for when the pass began: a look that hangs must not
-    /// keep a change of mind waiting. `None` when it changed.
-    pub(super) async fn unless_changed<T>(
-        &self,
-        key: &ObjectKey,
-        intent: &Intent,
-        look: impl Future<Output = T>,
-    ) -> Option<T> {
-        let changed = async {
-            loop {
-                tokio::time::sleep(CHANGED).await;
-                if lock(&self.claims).of(key) != Some(intent) {
-                    break;
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            looked = look => Some(looked),
-            () = changed => None,
-        }
-    }
-
     /// Wakes the other objects that name the same backup: what AWS shows of it has just changed.
     pub(super) fn wake_sharing(&self, key: &ObjectKey) {
         let sharing = lock(&self.claims).sharing(key);
         self.wake(sharing);
+    }
+
+    /// Wakes the objects that name a backup.
+    pub(super) fn wake_naming(&self, changed: &Changed) {
+        let naming = lock(&self.claims).naming(&changed.scope, &changed.backup_id);
+        self.wake(naming);
     }
 
     fn wake(&self, objects: Vec<ObjectKey>) {
@@ -182,55 +250,58 @@ impl Context {
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
-        let (intent, affected) = {
+        let (backup, affected) = {
             let mut claims = lock(&self.claims);
             let intent = claims.of(key).cloned();
             let affected = claims.set(key, None);
             lock(&self.local).remove(key);
-            self.metrics.object_gone(&key.namespace, &key.name);
-            (intent.filter(|intent| !claims.is_named(&intent.backup_id)), affected)
+            self.metrics.object_gone(key);
+            let backup = intent.and_then(|intent| Some((intent.scope?, intent.backup_id)));
+            (backup.filter(|(scope, id)| claims.naming(scope, id).is_empty()), affected)
         };
         self.wake(affected);
-        if let Some(Intent { scope: Some(scope), backup_id, .. }) = intent {
-            self.inventory.forget(&scope, &backup_id);
+        if let Some((scope, id)) = backup {
+            self.inventory.forget(&scope, &id);
         }
     }
 
-    /// The object's status as it is stored: of the cache, or of our own last write where the cache doesn't have that yet. And the
-    /// one this process concluded last: while the process lives its own word is its memory, and nobody else's.
-    pub(super) fn statuses(
-        &self,
-        key: &ObjectKey,
-        object: &CloudHsmBackup,
-    ) -> (CloudHsmBackupStatus, Option<CloudHsmBackupStatus>) {
-        let cached = || object.status.clone().unwrap_or_default();
+    /// What is remembered of an object.
+    pub(super) fn remembered(&self, key: &ObjectKey, object: &Watched) -> Remembered {
         let mut local = lock(&self.local);
-        let Some(local) = local.get_mut(key) else { return (cached(), None) };
-        local.belongs_to(object.uid().as_deref());
-        local.written.take_if(|written| written.resource_version <= version(object));
-        let stored = local.written.as_ref().map_or_else(cached, |written| written.status.clone());
-        (stored, local.concluded.clone())
+        let local = local.entry(key.clone()).or_default();
+        local.written.take_if(|written| written.resource_version <= object.version());
+        let stored = match &local.written {
+            Some(written) => Arc::new(written.status.clone()),
+            None => Arc::clone(&object.status),
+        };
+        Remembered {
+            stored,
+            concluded: local.concluded.clone(),
+            shown: local.shown,
+            asked_since: *local.asked_since.get_or_insert_with(Instant::now),
+            due: local.due.is_some_and(|due| due <= Instant::now()),
+        }
     }
 
     /// Remembers what is written, or stood there already, and shows it in the metrics; but nothing of an object that went meanwhile.
-    pub(super) fn conclude(&self, key: &ObjectKey, uid: &str, status: CloudHsmBackupStatus) {
+    pub(super) fn conclude(&self, key: &ObjectKey, uid: &str, status: Arc<CloudHsmBackupStatus>, shown: Option<Shown>) {
         // Held to the end, so that the watch takes the object away before or after this, not in between.
         let claims = lock(&self.claims);
         if !claims.is_known(key, uid) {
             return;
         }
-        self.metrics.object(&key.namespace, &key.name, &status);
+        self.metrics.object(key, &status);
         let mut local = lock(&self.local);
         let local = local.entry(key.clone()).or_default();
-        local.belongs_to(Some(uid));
         local.concluded = Some(status);
+        local.shown = shown;
     }
 
     /// Writes a status and remembers it until the cache has it.
     pub(super) async fn write_status(
         &self,
         key: &ObjectKey,
-        object: &CloudHsmBackup,
+        object: &Watched,
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
     ) -> Result<(), ClusterError> {
@@ -242,12 +313,13 @@ impl Context {
                 return Err(error);
             }
         };
-        let status = stored.status.clone().unwrap_or_default();
-        let written = Written { resource_version: version(&stored), status };
-        let mut local = lock(&self.local);
-        let local = local.entry(key.clone()).or_default();
-        local.belongs_to(stored.uid().as_deref());
-        local.written = Some(written);
+        let written =
+            Written { resource_version: version(&stored.metadata), status: stored.status.unwrap_or_default() };
+        // Held to the end, as above.
+        let claims = lock(&self.claims);
+        if claims.is_known(key, &stored.metadata.uid.unwrap_or_default()) {
+            lock(&self.local).entry(key.clone()).or_default().written = Some(Box::new(written));
+        }
         Ok(())
     }
 
@@ -259,15 +331,20 @@ impl Context {
         backoff::delay(FailureClass::AwsUnavailable, *errors, self.resync.min(CLUSTER_RETRY), fastrand::f64())
     }
 
-    pub(super) fn succeeded(&self, key: &ObjectKey) {
+    /// A pass is over. `next` is when the object needs another one though nothing changes.
+    pub(super) fn succeeded(&self, key: &ObjectKey, next: Option<Duration>) {
         if let Some(local) = lock(&self.local).get_mut(key) {
             local.errors = 0;
+            local.due = next.and_then(|next| Instant::now().checked_add(next));
         }
     }
 }
 
-fn version(object: &CloudHsmBackup) -> Option<u64> {
-    object.resource_version().and_then(|version| version.parse().ok())
+/// Whether an object asks for something that a status doesn't answer: a generation, a request, or to be seen at all.
+pub(super) fn is_open(metadata: &ObjectMeta, generation: i64, status: &CloudHsmBackupStatus) -> bool {
+    status.observed_generation != Some(generation)
+        || status.condition(READY).is_none()
+        || open_request(metadata, status).is_some()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,25 +4,27 @@ use std::{collections::HashSet, sync::Arc};
 
 use futures::{Stream, StreamExt, future};
 use kube::{
-    Api, ResourceExt,
+    Api,
     runtime::{WatchStreamExt, watcher},
 };
 
-use super::{Guarded, Readiness, context::Context, pass::key_of, watch};
-use crate::{claims::ObjectKey, intent::Intent};
+use super::{
+    Readiness,
+    context::Context,
+    object::{Guarded, key_of, slim},
+    watch,
+};
+use crate::claims::ObjectKey;
 
 /// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
 pub(super) fn watched(
     api: Api<Guarded>,
     mut index: Index,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    watch::enduring(api)
-        // They make up most of an object, and nobody here reads them.
-        .modify(|object| object.managed_fields_mut().clear())
-        .filter_map(move |event| {
-            index.note(&event);
-            future::ready(event.ok().map(Ok))
-        })
+    watch::enduring(api).modify(slim).filter_map(move |mut event| {
+        index.note(&mut event);
+        future::ready(event.ok().map(Ok))
+    })
 }
 
 /// What one watch has delivered.
@@ -40,11 +42,11 @@ impl Index {
         Self { context, readiness, namespace, watch, listed: Vec::new() }
     }
 
-    fn note(&mut self, event: &watcher::Result<watcher::Event<Guarded>>) {
+    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
         match event {
             Ok(watcher::Event::Init) => self.listed.clear(),
             Ok(watcher::Event::InitApply(object)) => {
-                self.listed.push(key_of(object));
+                self.listed.push(key_of(&*object));
                 self.set(object);
             }
             Ok(watcher::Event::InitDone) => {
@@ -58,7 +60,7 @@ impl Index {
             }
             Ok(watcher::Event::Apply(object)) => self.set(object),
             Ok(watcher::Event::Delete(object)) => {
-                let key = key_of(object);
+                let key = key_of(&*object);
                 tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
                 self.context.forget(&key);
             }
@@ -66,16 +68,12 @@ impl Index {
         }
     }
 
-    fn set(&self, object: &Guarded) {
-        match &object.0 {
-            Ok(decoded) => {
-                let intent = Intent::of(decoded, self.context.default_region().as_ref());
-                self.context.claim(&key_of(object), Some(intent));
-            }
-            Err(error) => {
-                tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
-                self.context.forget(&key_of(object));
-            }
+    fn set(&self, object: &mut Guarded) {
+        if let Err(error) = &object.0 {
+            tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
+            self.context.forget(&key_of(object));
+        } else if let Ok(decoded) = &mut object.0 {
+            self.context.note(decoded);
         }
     }
 }

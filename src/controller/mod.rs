@@ -3,6 +3,7 @@
 mod cluster;
 mod context;
 mod index;
+mod object;
 mod pass;
 mod readiness;
 mod report;
@@ -21,7 +22,6 @@ use futures::{
 };
 use kube::{
     Api, Client,
-    core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -29,26 +29,37 @@ use kube::{
     },
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::{
     cluster::ClusterError,
     context::Context,
     index::{Index, watched},
-    pass::{Pass, key_of},
+    object::{Guarded, key_of},
+    pass::Pass,
 };
 use crate::{
-    api::CloudHsmBackup, backup::Region, claims::ObjectKey, clock::Clock, decide::Mode, inventory::Inventory,
+    api::READY,
+    backup::Region,
+    claims::ObjectKey,
+    clock::Clock,
+    decide::Mode,
+    inventory::{Changed, Inventory},
+    leadership::Leadership,
+    liveness::{Liveness, Pulse},
     metrics::Metrics,
+    spans,
 };
-
-/// An object as the watch delivers it: one that can't be decoded doesn't stop the others.
-type Guarded = DeserializeGuard<CloudHsmBackup>;
 
 /// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
 const CONCURRENCY: u16 = 256;
 
-/// How long a stop waits for the passes under way.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long a stop waits for the passes under way. Of 30 s the rest is for giving the Lease back and for the last traces.
+const GRACE: Duration = Duration::from_secs(26);
+
+/// How often the controller shows that it is alive, and when it counts as dead.
+const BEAT: Duration = Duration::from_secs(5);
+const BEAT_BOUND: Duration = Duration::from_secs(60);
 
 /// What the controller is told.
 #[derive(Clone, Debug)]
@@ -63,28 +74,40 @@ pub struct Settings {
     pub resync: Duration,
 }
 
-/// Runs until `stop` resolves, then lets the passes under way finish.
+/// Runs until `stop` resolves, then lets the passes under way finish. Watches from the start, and acts once this process leads.
 pub async fn run(
     client: Client,
-    inventory: Inventory,
+    (inventory, changed): (Inventory, UnboundedReceiver<Changed>),
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    leadership: Leadership,
+    liveness: Liveness,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
-    let context = Arc::new(Context::new(client.clone(), inventory, settings.clone(), metrics, Clock::system(), wake));
-    // No pass before all objects are known: one that isn't yet might contradict one that is.
+    let context =
+        Context::new(client.clone(), inventory, settings.clone(), metrics, leadership.clone(), Clock::system(), wake);
+    let context = Arc::new(context);
+    // No pass before all objects are known, for one that isn't yet might contradict one that is; and none while another process leads.
     let mut closed = Some(context.gate.write().await);
-    let mut running = pin!(controllers(&client, &settings, &context, &readiness, woken).collect::<()>().fuse());
+    let pulse = liveness.watch_over("the controller", BEAT_BOUND).must_not_end();
+    let streams = controllers(&client, &settings, &context, &readiness, woken, changed, pulse);
+    let mut running = pin!(streams.collect::<()>().fuse());
     let mut stop = pin!(stop.fuse());
-    let known = tokio::select! {
+    let open = async {
+        readiness.known().await;
+        tracing::info!("all watched objects are known");
+        leadership.acquired().await;
+    };
+    let opened = tokio::select! {
         () = &mut running => false,
         () = &mut stop => false,
-        () = readiness.known() => true,
+        () = open => true,
     };
-    if known {
-        tracing::info!("all watched objects are known");
+    if opened {
+        context.serve();
+        context.inventory.start();
         drop(closed.take());
         tokio::select! {
             () = &mut running => tracing::error!("the watches ended by themselves"),
@@ -92,6 +115,7 @@ pub async fn run(
         }
     }
     context.stop();
+    context.inventory.stop();
     drop(closed);
     tracing::info!("stopping: waiting for work in flight");
     // A pass holds the gate for reading; once it is ours none is under way, and none begins. Dropping `running` would end them.
@@ -109,6 +133,8 @@ fn controllers(
     context: &Arc<Context>,
     readiness: &Readiness,
     woken: UnboundedReceiver<ObjectKey>,
+    changed: UnboundedReceiver<Changed>,
+    pulse: Pulse,
 ) -> SelectAll<stream::BoxStream<'static, ()>> {
     let scopes: Vec<Option<String>> = if settings.namespaces.is_empty() {
         vec![None]
@@ -124,14 +150,30 @@ fn controllers(
     }
     let distribute = woken.for_each(move |key| {
         for (namespace, sender) in &wakers {
-            if namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace) {
+            if namespace.as_ref().is_none_or(|namespace| **namespace == *key.namespace) {
                 let _ = sender.unbounded_send(key.clone());
             }
         }
         future::ready(())
     });
     streams.push(stream::once(distribute).boxed());
+    let context = Arc::clone(context);
+    let tell = changed.for_each(move |changed| {
+        context.wake_naming(&changed);
+        future::ready(())
+    });
+    streams.push(stream::once(tell).boxed());
+    streams.push(beats(pulse).boxed());
     streams
+}
+
+/// Beats for as long as the task is polled that all watches and passes run in.
+fn beats(pulse: Pulse) -> impl Stream<Item = ()> + Send {
+    stream::unfold(pulse, async |pulse| {
+        tokio::time::sleep(BEAT).await;
+        pulse.beat();
+        Some(((), pulse))
+    })
 }
 
 fn controller(
@@ -149,7 +191,13 @@ fn controller(
     };
     let (store, writer) = reflector::store();
     let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);
-    let objects = watched(api, index).reflect(writer).touched_objects();
+    // What is reflected is what is kept. An object needs a pass by itself only when it asks for something.
+    let asking = Arc::clone(context);
+    let objects = watched(api, index).reflect(writer).touched_objects().filter(move |object| {
+        let asks =
+            object.as_ref().ok().and_then(|object| object.0.as_ref().ok()).is_some_and(|object| asking.asks(object));
+        future::ready(asks)
+    });
     let woken = woken.map(|key| ObjectRef::new(&key.name).within(&key.namespace));
     Controller::for_stream(objects, store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
@@ -169,14 +217,22 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     if context.is_stopping() {
         return Ok(Action::await_change());
     }
+    let _active = context.metrics.active();
     let started = Instant::now();
     let key = key_of(decoded);
-    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).await;
+    let span = spans::pass(&key, decoded.metadata.generation, decoded.spec.backup_id.as_str());
+    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).instrument(span.clone()).await;
     let word = if result.is_ok() { "requeue_after" } else { "error" };
     context.metrics.reconciled(word, started.elapsed());
+    if !span.is_disabled() {
+        let concluded = context.remembered(&key, decoded).concluded;
+        let ready = concluded.as_ref().and_then(|status| status.condition(READY));
+        let outcome = if result.is_ok() { "success" } else { "error" };
+        spans::passed(&span, outcome, ready.map(|ready| ready.reason.as_str()));
+    }
     let next = result?;
-    context.succeeded(&key);
-    Ok(Action::requeue(next))
+    context.succeeded(&key, next);
+    Ok(next.map_or_else(Action::await_change, Action::requeue))
 }
 
 fn after_error(object: Arc<Guarded>, error: &ClusterError, context: Arc<Context>) -> Action {

@@ -1,22 +1,26 @@
 //! One pass over one object: observe, decide, re-read, act, report. One way through, no way back.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
-use kube::ResourceExt;
-use tokio::time::Instant;
 
-use super::{cluster::ClusterError, context::Context};
+use super::{
+    cluster::ClusterError,
+    context::{Context, Remembered, is_open},
+    object::Watched,
+};
 use crate::{
-    api::{CloudHsmBackup, CloudHsmBackupStatus, READY},
+    api::{CloudHsmBackupStatus, READY, Reason},
     aws::WriteError,
-    backup::{AccountId, Backup, BackupState, Call, Failure, FailureClass, Observation, Scope},
+    backup::{AccountId, Backup, BackupState, Call, FailureClass, Observation, Scope},
     claims::ObjectKey,
-    decide::{Decision, Permit, Refusal, Sight, Situation, Source, confirm, decide},
+    decide::{Decision, LOOK_MAX_AGE, Permit, Refusal, Sight, Situation, Source, confirm, decide},
     events::Notice,
     intent::{Intent, Memory, open_request},
-    inventory::{Failed, Held},
-    lag::recall,
+    inventory::{Failed, Held, Shown},
     message::{self, Outcome, Rival},
     status,
 };
@@ -27,23 +31,33 @@ const STEPS: u32 = 6;
 /// How soon to come back when the object or the permit moved on meanwhile; the watch is usually faster.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
-/// How soon to come back for an object that is known to have changed.
-const AT_ONCE: Duration = Duration::from_millis(50);
+/// How long a pass waits for a look. One that takes longer brings about another pass: so passes don't pile up where AWS hangs.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The same where the answer to a write was lost: what becomes of it is told in one status rather than in two.
+const LOOK_AFTER_WRITE: Duration = Duration::from_secs(2);
+
+/// When an object needs another pass though nothing changes.
+pub(super) type Next = Option<Duration>;
 
 /// One pass.
 pub(super) struct Pass<'a> {
     pub(super) context: &'a Context,
-    pub(super) object: &'a CloudHsmBackup,
+    pub(super) object: &'a Watched,
     pub(super) key: ObjectKey,
     pub(super) intent: Intent,
     /// The request that this pass answers.
     pub(super) request: Option<String>,
     /// The status as it is stored.
-    pub(super) stored: CloudHsmBackupStatus,
+    pub(super) stored: Arc<CloudHsmBackupStatus>,
     /// The status as it was concluded last: by this process, else what is stored.
-    pub(super) previous: CloudHsmBackupStatus,
+    pub(super) previous: Arc<CloudHsmBackupStatus>,
     /// The same with what was seen since copied into it.
     pub(super) mirrored: CloudHsmBackupStatus,
+    /// What AWS showed when it was concluded.
+    pub(super) shown: Option<Shown>,
+    asked_since: Instant,
+    due: bool,
     /// Whether this pass answers something, or has looked at AWS.
     pub(super) fresh: bool,
     /// Events to send once the status is written.
@@ -63,120 +77,181 @@ pub(super) struct Weighed {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(context: &'a Context, object: &'a CloudHsmBackup, key: ObjectKey) -> Self {
-        let intent = Intent::of(object, context.default_region().as_ref());
-        let (stored, concluded) = context.statuses(&key, object);
+    pub(super) fn new(context: &'a Context, object: &'a Watched, key: ObjectKey) -> Self {
+        let intent = object.intent(context.default_region().as_ref());
+        let Remembered { stored, concluded, shown, asked_since, due } = context.remembered(&key, object);
         let now = context.clock.now();
-        let previous = concluded.map_or_else(|| stored.clone(), |own| status::resume(&own, &stored, now));
-        let request = open_request(object, &previous).map(str::to_owned);
-        let mirrored = previous.clone();
+        let previous = match concluded {
+            Some(own) if own == stored => own,
+            Some(own) => Arc::new(status::resume(&own, &stored, now)),
+            None => Arc::clone(&stored),
+        };
+        let request = open_request(&object.metadata, &previous).map(str::to_owned);
+        let mirrored = CloudHsmBackupStatus::clone(&previous);
         let (fresh, notices, drift) = (false, Vec::new(), None);
-        Self { context, object, key, intent, request, stored, previous, mirrored, fresh, notices, drift }
+        let (stored, shown) = (stored, shown);
+        Self {
+            context,
+            object,
+            key,
+            intent,
+            request,
+            stored,
+            previous,
+            mirrored,
+            shown,
+            asked_since,
+            due,
+            fresh,
+            notices,
+            drift,
+        }
     }
 
-    /// Returns how long until the object needs another pass.
-    pub(super) async fn run(mut self) -> Result<Duration, ClusterError> {
+    /// Returns when the object needs another pass though nothing changes.
+    pub(super) async fn run(mut self) -> Result<Next, ClusterError> {
         self.context.refresh_claim(&self.key, &self.intent);
-        let generation = Some(self.intent.generation);
-        let asked = [&self.stored, &self.previous]
-            .iter()
-            .any(|status| status.observed_generation != generation || status.condition(READY).is_none())
-            || self.request.is_some();
+        let generation = self.intent.generation;
+        let unseen = |status: &CloudHsmBackupStatus| {
+            status.observed_generation != Some(generation) || status.condition(READY).is_none()
+        };
+        let asked = unseen(&self.stored) || is_open(&self.object.metadata, generation, &self.previous);
         self.fresh = asked;
-        let Some(scope) = self.intent.scope.clone() else { return self.without_region(asked).await };
+        let Some(scope) = self.intent.scope.clone() else { return self.without_region(asked).await.map(Some) };
         let mut held = self.context.inventory.hold(&scope, &self.intent.backup_id).await;
-        if asked {
+        if !asked && !self.has_work(&held) {
+            return Ok(held.next());
+        }
+        let failed = held.failed().filter(|failed| failed.write.is_none());
+        match failed {
+            Some(Failed { failure, sent, .. }) if !asked || sent >= self.asked_since => {
+                return self.look_failed(&scope, &mut held, failure, asked).await;
+            }
+            _ => {}
+        }
+        let answered = held.sight().is_some() && (!asked || held.has_looked_since(self.asked_since));
+        if asked && !answered {
             held.clear_backoff();
         }
-        if !held.has_looked()
-            && let Some((unshown, age)) = recall(&self.previous, &self.intent, self.context.clock.now())
-        {
-            held.recall(unshown, age);
+        if (self.due || !answered) && !self.look(&mut held, LOOK).await {
+            return Ok(None);
         }
-        let mut looked = false;
-        if asked || held.is_look_due() {
-            match self.look(&mut held).await {
-                None => return Ok(AT_ONCE),
-                Some(Err(failure)) => return self.look_failed(&scope, &held, failure, asked).await,
-                Some(Ok(())) => looked = true,
-            }
-        }
-        // The failure of a write of this pass.
+        // The failure of a write of this pass, and whether it has the token for one.
         let mut tried: Option<Failed> = None;
+        let mut turn = false;
         for _ in 0..STEPS {
-            let Some(sight) = held.sight().cloned() else { return self.still_failing(&scope, &held, asked).await };
+            let failed = tried.take().or_else(|| held.failed());
+            if let Some(Failed { failure, write: None, .. }) = failed {
+                return self.look_failed(&scope, &mut held, failure, asked).await;
+            }
+            let Some(sight) = held.sight() else { return Ok(Some(SOON)) };
+            self.fresh |= matches!(sight.source, Source::Look(_));
             let weighed = self.weigh(&scope, &held, &sight).await;
             if let Some(lost) = held.found_effect() {
                 let outcome = Outcome::Lost(&lost.failure);
                 self.written(&scope, lost.call, &lost.before, &sight.observation, &outcome).await;
             }
             let call = weighed.decision.call();
-            let failed = tried.take().or_else(|| held.failed().cloned());
             if let Some(Failed { failure, write, .. }) = failed.filter(|_| weighed.rival.is_none()) {
-                match write {
-                    None => return self.look_failed(&scope, &held, failure, asked).await,
-                    Some(_) if call.is_none() || call != write => held.settle(),
-                    Some(_) => return self.write_failed(&scope, &weighed, &held, &failure).await,
+                if call.is_some() && call == write {
+                    return self.write_failed(&scope, &weighed, &mut held, &failure).await;
                 }
+                held.settle();
             }
             if call.is_none() || self.context.is_stopping() {
                 held.settle();
-                return self.report(&scope, &sight, &weighed, &held).await;
+                return self.report(&scope, &sight, &weighed, &mut held).await;
             }
-            if !looked {
-                match self.look(&mut held).await {
-                    None => return Ok(AT_ONCE),
-                    Some(Err(failure)) => return self.look_failed(&scope, &held, failure, asked).await,
-                    Some(Ok(())) => looked = true,
+            if sight.source == Source::Answer {
+                if std::mem::take(&mut turn) {
+                    // A write of this pass is done, and another is due: that takes a look of its own.
+                    if self.look(&mut held, LOOK).await {
+                        continue;
+                    }
+                }
+                // AWS still shows what was before a write of ours: no further write until it shows that one.
+                return self.report(&scope, &sight, &weighed, &mut held).await;
+            }
+            if !turn {
+                if !held.take_turn() {
+                    let ready = self.previous.condition(READY).and_then(|ready| Reason::from_word(&ready.reason));
+                    if !asked && ready.is_some_and(Reason::is_failure) {
+                        // A try that fails the same way changes no field, so the waiting for it doesn't either.
+                        return Ok(held.next());
+                    }
+                    return self.report(&scope, &sight, &weighed, &mut held).await;
+                }
+                turn = true;
+            }
+            if self.is_old(&sight) {
+                if !self.look(&mut held, LOOK).await {
+                    return Ok(None);
                 }
                 continue;
             }
-            if sight.source == Source::Answer {
-                // AWS still shows what was before a write of ours: no further write until it shows that one.
-                return self.report(&scope, &sight, &weighed, &held).await;
-            }
             let permit = match self.permit(&held, &sight).await? {
                 Ok(permit) => permit,
-                Err(Refusal::ObjectChanged) => return Ok(SOON),
+                Err(Refusal::ObjectChanged | Refusal::NotLeading) => return Ok(Some(SOON)),
                 Err(Refusal::LookTooOld) => {
-                    looked = false;
+                    if !self.look(&mut held, LOOK).await {
+                        return Ok(None);
+                    }
                     continue;
                 }
                 Err(Refusal::NothingDue) => continue,
             };
             let call = permit.call();
-            let Some(before) = sight.observation.backup() else { return Ok(SOON) };
+            let Some(before) = sight.observation.backup() else { return Ok(Some(SOON)) };
             match held.write(permit).await {
                 Ok(answer) => {
                     let observation = Observation::Found(Box::new(answer.backup));
                     let outcome = Outcome::Accepted(answer.request_id.as_deref());
                     self.written(&scope, call, before, &observation, &outcome).await;
-                    looked = false;
                 }
-                Err(WriteError::PermitExpired) => return Ok(SOON),
+                Err(WriteError::PermitExpired) => return Ok(Some(SOON)),
                 Err(WriteError::Failed(failure)) => {
                     let request_id = failure.request_id.as_deref();
                     tracing::warn!(object = %self.key, error = %failure, request_id, "an AWS write failed");
                     // Nobody knows what is true now until AWS is looked at again; but a throttled write wasn't tried.
-                    if failure.class == FailureClass::Throttled || held.look().await.is_err() {
-                        return self.write_failed(&scope, &weighed, &held, &failure).await;
+                    let looked =
+                        failure.class != FailureClass::Throttled && self.look(&mut held, LOOK_AFTER_WRITE).await;
+                    if !looked || held.failed().is_some_and(|failed| failed.write.is_none()) {
+                        return self.write_failed(&scope, &weighed, &mut held, &failure).await;
                     }
-                    tried = Some(Failed { failure, write: Some(call), until: Instant::now() });
+                    let now = Instant::now();
+                    tried = Some(Failed { failure, write: Some(call), sent: now, until: now });
+                    turn = false;
                 }
             }
         }
-        Ok(SOON)
+        Ok(Some(SOON))
     }
 
-    /// Looks at AWS; `None` when the object has changed meanwhile.
-    async fn look(&mut self, held: &mut Held<'_>) -> Option<Result<(), Failure>> {
-        self.fresh = true;
-        let looked = self.context.unless_changed(&self.key, &self.intent, held.look()).await?;
-        Some(looked.map(|_| ()))
+    /// Whether something has happened since the last pass that the object doesn't ask for itself.
+    fn has_work(&self, held: &Held) -> bool {
+        let ready = self.previous.condition(READY);
+        let conflict = ready.is_some_and(|ready| ready.reason == Reason::Conflict.as_str());
+        self.due
+            || !held.has_looked()
+            || held.has_work()
+            || held.shown() != self.shown
+            || self.context.rival(&self.key, &self.intent).is_some() != conflict
+    }
+
+    /// Looks at AWS; `false` when there is no answer yet: it brings about another pass.
+    async fn look(&mut self, held: &mut Held, within: Duration) -> bool {
+        held.look(within).await
+    }
+
+    /// Whether a look is of too long ago for a write, or will be once the object is read again.
+    fn is_old(&self, sight: &Sight) -> bool {
+        let Source::Look(looked_at) = sight.source else { return true };
+        let age = self.context.clock.now().duration_since(looked_at);
+        age.is_negative() || age > LOOK_MAX_AGE / 2
     }
 
     /// Copies a sight into the status to be, and decides on it.
-    async fn weigh(&mut self, scope: &Scope, held: &Held<'_>, sight: &Sight) -> Weighed {
+    async fn weigh(&mut self, scope: &Scope, held: &Held, sight: &Sight) -> Weighed {
         let account = self.account(scope, &sight.observation).await;
         let memory = Memory::of(&self.mirrored, scope, account.as_ref());
         let rival = self.context.rival(&self.key, &self.intent);
@@ -192,7 +267,8 @@ impl<'a> Pass<'a> {
         });
         let before = self.mirrored.clone();
         self.mirrored = status::mirror(&before, &self.intent, &sight.observation);
-        if matches!(sight.source, Source::Look(_)) && status::is_drift(&before, &self.intent, &decision) {
+        let own = sight.observation.backup().is_some_and(|backup| held.is_own_deed(backup));
+        if !own && matches!(sight.source, Source::Look(_)) && status::is_drift(&before, &self.intent, &decision) {
             self.drifted(scope, account.clone(), sight, &before);
         }
         if rival.is_none() && status::is_restored(&before, &self.intent, &sight.observation) {
@@ -221,11 +297,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Reads the object again and asks for the permit to make the call that is due.
-    async fn permit(&self, held: &Held<'_>, sight: &Sight) -> Result<Result<Permit, Refusal>, ClusterError> {
+    async fn permit(&self, held: &Held, sight: &Sight) -> Result<Result<Permit, Refusal>, ClusterError> {
         let read =
             self.context.cluster.read(&self.key).await.inspect_err(|_| self.context.metrics.reconcile_error())?;
         let Some((live, valid_until)) = read else { return Ok(Err(Refusal::ObjectChanged)) };
-        let live = Intent::of(&live, self.context.default_region().as_ref());
+        let Some(lease_end) = self.context.leadership.valid_until() else { return Ok(Err(Refusal::NotLeading)) };
+        let live = Intent::of(&live.metadata, &live.spec, self.context.default_region().as_ref());
         let situation = Situation {
             intent: &self.intent,
             sight,
@@ -236,7 +313,7 @@ impl<'a> Pass<'a> {
             mode: self.context.mode,
             now: self.context.clock.now(),
         };
-        Ok(confirm(&situation, &live, valid_until))
+        Ok(confirm(&situation, &live, valid_until.min(lease_end)))
     }
 
     /// A write took effect: say so at once, whatever becomes of the status.
@@ -264,9 +341,4 @@ impl<'a> Pass<'a> {
         }
         self.context.events.publish(self.object, Notice::written(call, note)).await;
     }
-}
-
-/// The object's namespace and name.
-pub(super) fn key_of(object: &impl ResourceExt) -> ObjectKey {
-    ObjectKey { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
 }

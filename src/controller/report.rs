@@ -1,10 +1,10 @@
 //! The end of a pass: what it found, as the object's status, its events and its metrics.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     cluster::ClusterError,
-    pass::{Pass, SOON, Weighed},
+    pass::{Next, Pass, SOON, Weighed},
 };
 use crate::{
     api::Reason,
@@ -13,7 +13,7 @@ use crate::{
     decide::{Decision, Sight, is_witness_past},
     events::Notice,
     intent::Memory,
-    inventory::{Failed, Held},
+    inventory::Held,
     message::{self, About, Place, Rival},
     status::{self, Showing, Verdict},
 };
@@ -23,28 +23,28 @@ impl Pass<'_> {
         self,
         scope: &Scope,
         weighed: &Weighed,
-        held: &Held<'_>,
+        held: &mut Held,
         failure: &Failure,
-    ) -> Result<Duration, ClusterError> {
+    ) -> Result<Next, ClusterError> {
         let place = self.place(scope, weighed.account.clone());
         let verdict = failing(failure, "False", &place);
-        self.conclude(&verdict).await?;
+        self.conclude(&verdict, Some(held)).await?;
         Ok(held.next())
     }
 
     pub(super) async fn look_failed(
         mut self,
         scope: &Scope,
-        held: &Held<'_>,
+        held: &mut Held,
         failure: Failure,
         asked: bool,
-    ) -> Result<Duration, ClusterError> {
+    ) -> Result<Next, ClusterError> {
         tracing::debug!(object = %self.key, error = %failure, "a look at AWS failed");
         let rival = self.context.rival(&self.key, &self.intent);
         let showing = status::showing(&self.previous, asked, held.has_looked(), held.is_stale());
         let ready = match (&rival, showing) {
             (None, Showing::Nothing) => {
-                self.context.conclude(&self.key, &self.intent.uid, self.previous);
+                self.context.conclude(&self.key, &self.intent.uid, self.previous, self.shown);
                 return Ok(held.next());
             }
             (_, Showing::Ready(ready)) => ready,
@@ -65,21 +65,9 @@ impl Pass<'_> {
             Some(rival) => self.conflict(&place, &rival),
             None => failing(&failure, ready, &place),
         };
-        self.conclude(&verdict).await?;
+        self.conclude(&verdict, Some(held)).await?;
+        held.rest(true);
         Ok(held.next())
-    }
-
-    /// Nothing was ever seen of the backup, and a failure keeps the next look waiting.
-    pub(super) async fn still_failing(
-        self,
-        scope: &Scope,
-        held: &Held<'_>,
-        asked: bool,
-    ) -> Result<Duration, ClusterError> {
-        match held.failed().cloned() {
-            Some(Failed { failure, .. }) => self.look_failed(scope, held, failure, asked).await,
-            None => Ok(held.next().max(SOON)),
-        }
     }
 
     pub(super) async fn without_region(self, asked: bool) -> Result<Duration, ClusterError> {
@@ -94,7 +82,7 @@ impl Pass<'_> {
         self.context.find_default_region().await;
         if let Showing::Ready(ready) = status::showing(&self.previous, asked, false, self.context.inventory.is_old()) {
             let place = Place { backup_id: self.intent.backup_id.clone(), region: None, account: None };
-            self.conclude(&failing(&failure, ready, &place)).await?;
+            self.conclude(&failing(&failure, ready, &place), None).await?;
         }
         Ok(backoff::delay(failure.class, 1, resync, 0.0))
     }
@@ -119,8 +107,8 @@ impl Pass<'_> {
         scope: &Scope,
         sight: &Sight,
         weighed: &Weighed,
-        held: &Held<'_>,
-    ) -> Result<Duration, ClusterError> {
+        held: &mut Held,
+    ) -> Result<Next, ClusterError> {
         let place = self.place(scope, weighed.account.clone());
         let about = About {
             intent: &self.intent,
@@ -137,21 +125,42 @@ impl Pass<'_> {
             // Gone before its time: that changes by itself when the time has come.
             (Reason::BackupNotFound, Some(end)) if !is_witness_past(Some(end), weighed.now) => {
                 let left = end.duration_since(weighed.now).unsigned_abs();
-                held.next().min(left.saturating_add(SOON))
+                Some(left.saturating_add(SOON))
             }
-            _ => held.next(),
+            _ => None,
         };
-        self.conclude(&verdict).await?;
-        Ok(next)
+        // While a call is due the sight is of use to the pass that makes it.
+        let over = weighed.decision.call().is_none();
+        self.conclude(&verdict, Some(held)).await?;
+        if over {
+            held.rest(false);
+        }
+        Ok(held.next().into_iter().chain(next).min())
     }
 
     /// Writes the status where it differs, then sends the events.
-    async fn conclude(self, verdict: &Verdict) -> Result<(), ClusterError> {
-        let Self { context, object, key, intent, request, stored, previous, mirrored, fresh, notices, drift } = self;
+    async fn conclude(self, verdict: &Verdict, held: Option<&mut Held>) -> Result<(), ClusterError> {
+        let Self {
+            context,
+            object,
+            key,
+            intent,
+            request,
+            stored,
+            previous,
+            mirrored,
+            mut shown,
+            fresh,
+            notices,
+            drift,
+            ..
+        } = self;
         let now = context.clock.now();
         let next = status::conclude(mirrored, verdict, intent.generation, request.as_deref(), now);
+        let next = if next == *previous { Arc::clone(&previous) } else { Arc::new(next) };
         // What others wrote over it is put right with the next look, and not at once: so two processes never write in turns.
-        if next != stored && (fresh || next != previous) {
+        let write = *next != *stored && (fresh || *next != *previous);
+        if write {
             context.write_status(&key, object, &stored, &next).await?;
             tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
         }
@@ -160,7 +169,13 @@ impl Pass<'_> {
         }
         let stalled = status::newly_stalled(&previous, &next);
         let stalled = stalled.map(|condition| Notice::stalled(&condition.reason, &condition.message));
-        context.conclude(&key, &intent.uid, next);
+        if let Some(held) = held {
+            shown = held.shown();
+            if !write && *next != *stored {
+                held.await_next();
+            }
+        }
+        context.conclude(&key, &intent.uid, Arc::clone(&next), shown);
         for notice in notices.into_iter().chain(stalled) {
             context.events.publish(object, notice).await;
         }

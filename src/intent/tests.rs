@@ -5,6 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::CloudHsmBackup;
 
 const ID: &str = "backup-ro5c4er4aac";
 
@@ -19,8 +20,12 @@ fn object(change: impl FnOnce(&mut Value)) -> CloudHsmBackup {
     serde_json::from_value(manifest).unwrap()
 }
 
+fn of(object: &CloudHsmBackup, default_region: Option<&Region>) -> Intent {
+    Intent::of(&object.metadata, &object.spec, default_region)
+}
+
 fn intent(change: impl FnOnce(&mut Value)) -> Intent {
-    Intent::of(&object(change), Some(&Region::new("us-east-1")))
+    of(&object(change), Some(&Region::new("us-east-1")))
 }
 
 fn region_of(intent: &Intent) -> Option<&str> {
@@ -50,9 +55,9 @@ fn an_object_is_read_as_it_is() {
 #[test]
 fn without_a_region_of_its_own_an_object_is_looked_for_in_the_operators() {
     assert_eq!(region_of(&intent(|_| {})), Some("us-east-1"));
-    assert_eq!(region_of(&Intent::of(&object(|_| {}), None)), None);
+    assert_eq!(region_of(&of(&object(|_| {}), None)), None);
     let own = object(|object| object["spec"]["region"] = "cn-north-1".into());
-    assert_eq!(region_of(&Intent::of(&own, None)), Some("cn-north-1"));
+    assert_eq!(region_of(&of(&own, None)), Some("cn-north-1"));
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn two_objects_disagree_on(#[case] one: Value, #[case] other: Value, #[case] exp
 
 #[test]
 fn objects_without_a_region_are_in_no_conflict() {
-    let one = Intent::of(&object(|_| {}), None);
+    let one = of(&object(|_| {}), None);
     let other = Intent { desired: DesiredState::Deleted, ..one.clone() };
     assert!(!one.disagrees_with(&other));
 }
@@ -117,7 +122,7 @@ fn a_request_is_open_until_its_value_is_echoed(
         last_handled_requested_at: echoed.map(str::to_owned),
         ..CloudHsmBackupStatus::default()
     };
-    assert_eq!(open_request(&object, &status), open);
+    assert_eq!(open_request(&object.metadata, &status), open);
 }
 
 fn time() -> Timestamp {

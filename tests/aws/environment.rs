@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use cloudhsm_backup_operator::backup::FailureClass;
+use cloudhsm_backup_operator::{backup::FailureClass, leadership::Leadership};
 
 use super::*;
 
@@ -57,10 +57,10 @@ async fn looks_by_variables() {
     if !is_child() {
         return;
     }
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     assert_eq!(aws.default_region().await, Some(scope().region));
     assert_eq!(aws.account(&scope()).await, None, "STS can't be reached");
-    assert!(aws.describe(&scope(), &id()).await.unwrap().backup().is_some());
+    assert!(look(&aws, &scope(), &id()).await.unwrap().backup().is_some());
     assert_eq!(aws.account(&scope()).await.unwrap().as_str(), ACCOUNT, "an ARN tells it");
 }
 
@@ -75,9 +75,9 @@ async fn looks_without_anything() {
         return;
     }
     let started = Instant::now();
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     assert_eq!(aws.default_region().await, None);
-    let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws, &scope(), &id()).await.unwrap_err();
     assert_eq!((failure.class, failure.code), (FailureClass::NoCredentials, None));
     assert_eq!(failure.text, "no credentials were found in the AWS SDK's chain");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -110,15 +110,15 @@ async fn looks_before_and_after_the_file_is_right() {
         let text = format!("[operator]\naws_access_key_id = {key}\naws_secret_access_key = secret\n");
         std::fs::write(Path::new(&file), text).unwrap();
     };
-    let aws = Aws::from_env(Metrics::default()).await;
+    let aws = Aws::from_env(Metrics::default(), Leadership::without_election()).await;
     let mut texts = Vec::new();
     for _ in 0..2 {
-        let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+        let failure = look(&aws, &scope(), &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::NoCredentials, "{failure:?}");
         texts.push(failure.text);
         tokio::time::sleep(Duration::from_millis(2100)).await;
     }
     assert_eq!(texts[0], texts[1]);
     put(&format!("AKIA{ACCOUNT}AAAA"));
-    assert!(aws.describe(&scope(), &id()).await.unwrap().backup().is_some());
+    assert!(look(&aws, &scope(), &id()).await.unwrap().backup().is_some());
 }

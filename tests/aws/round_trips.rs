@@ -115,7 +115,7 @@ async fn an_unknown_backup_is_not_found_whichever_way_aws_says_it() {
 async fn another_region_is_another_place() {
     let bench = Bench::ready();
     let elsewhere = Scope::of_operator(Region::new("us-east-1"));
-    assert_eq!(bench.aws.describe(&elsewhere, &id()).await.unwrap(), Observation::NotFound);
+    assert_eq!(look(&bench.aws, &elsewhere, &id()).await.unwrap(), Observation::NotFound);
     assert_eq!(bench.found().await.state, state("READY"));
 }
 

@@ -89,12 +89,13 @@ async fn a_call_that_hangs_is_given_up_within_15_seconds() {
     let world = World::new("hanging").await;
     world.backup(ID, "READY", json!({}));
     let operator = every_second(&world).await;
-    world.fault(json!({"op": "DescribeBackups", "effect": "delay", "delay_seconds": 40}));
+    world.fault(json!({"op": "DescribeBackups", "times": -1, "effect": "delay", "delay_seconds": 40}));
     let declared = Instant::now();
     world.declare("payments", ID, "Present", json!({})).await;
     let object = world.reason_within("payments", "AwsUnavailable", Duration::from_secs(30)).await;
     assert!(declared.elapsed() < Duration::from_secs(20), "{:?}", declared.elapsed());
     assert_eq!(ready_condition(&object).status, "Unknown");
+    world.heal();
     world.reason("payments", "Available").await;
     assert!(operator.try_exit().is_none());
 }
@@ -184,7 +185,7 @@ async fn one_bad_sweep_changes_nothing() {
     for n in 0..5 {
         versions.push(world.reason(&format!("object-{n}"), "Available").await.resource_version());
     }
-    world.fault(json!({"op": "DescribeBackups", "times": 5, "code": "AccessDeniedException", "status": 400}));
+    world.fault(json!({"op": "DescribeBackups", "times": 1, "code": "AccessDeniedException", "status": 400}));
     eventually("the faults are used up", DEADLINE, async || {
         if world.emulator.faults().is_empty() { Ok(()) } else { Err("not yet".to_owned()) }
     })

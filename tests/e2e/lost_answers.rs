@@ -46,7 +46,7 @@ async fn a_write_that_took_effect_is_not_repeated_and_told_of_once_though_its_an
     }
     one_look_per_write(&world);
     let writes = world.writes().len();
-    world.more_looks(2 * cases.len()).await;
+    world.more_looks(5).await;
     assert_eq!(world.writes().len(), writes);
 }
 

@@ -19,7 +19,7 @@ const PREFIX: &str = "CLOUDHSM_BACKUP_OPERATOR_";
 
 #[tokio::test]
 async fn a_bad_flag_or_variable_ends_it_with_one_line_that_says_what_to_do() {
-    let flags: [(&[&str], &str); 12] = [
+    let flags: [(&[&str], &str); 14] = [
         (&["run", "--mode", "sometimes"], "restore-only"),
         (&["run", "--resync-interval", "0s"], "1s"),
         (&["run", "--resync-interval", "500ms"], "1s"),
@@ -30,6 +30,8 @@ async fn a_bad_flag_or_variable_ends_it_with_one_line_that_says_what_to_do() {
         (&["run", "--namespace", "not a name"], "--namespace"),
         (&["run", "--log-format", "xml"], "json"),
         (&["run", "--leader-elect=perhaps"], "--leader-elect"),
+        (&["run", "--lease-name", "Not A Name"], "--lease-name"),
+        (&["run", "--lease-namespace", "not a name"], "--lease-namespace"),
         (&["run", "--frobnicate"], "--frobnicate"),
         (&["walk"], "walk"),
     ];
@@ -42,6 +44,8 @@ async fn a_bad_flag_or_variable_ends_it_with_one_line_that_says_what_to_do() {
         ("RESYNC_INTERVAL", "0s", "1s"),
         ("LISTEN", "everywhere", "listen"),
         ("LEADER_ELECT", "perhaps", "leader-elect"),
+        ("LEASE_NAME", "a/b", "lease-name"),
+        ("LEASE_NAMESPACE", "not a name", "lease-namespace"),
         ("LOG_FORMAT", "xml", "json"),
         ("REGION", "us east", "us-east-1"),
         ("NAMESPACE", "good,not a name", "namespace"),

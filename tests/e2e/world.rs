@@ -283,6 +283,7 @@ fn documented_rights(namespace: &str) -> Grant {
             rule("cloudhsm.dev", &["cloudhsmbackups"], &["get", "list", "watch"]),
             rule("cloudhsm.dev", &["cloudhsmbackups/status"], &["patch"]),
             rule("events.k8s.io", &["events"], &["create", "patch"]),
+            rule("coordination.k8s.io", &["leases"], &["get", "create", "update", "patch"]),
         ],
     )
 }

@@ -17,7 +17,7 @@ const READY: &str = r#"{"BackupId":"backup-ro5c4er4aac","BackupState":"READY"}"#
 #[tokio::test]
 async fn a_look_asks_for_the_backup_in_the_scopes_region_whatever_the_default_region() {
     let server = Server::start([page(READY)]).await;
-    let seen = aws(&server).describe(&scope(), &id()).await.unwrap();
+    let seen = look(&aws(&server), &scope(), &id()).await.unwrap();
     assert_eq!(seen, Observation::Found(Box::new(Backup::new(id(), BackupState::Ready))));
     let request = &server.requests()[0];
     let sent: serde_json::Value = serde_json::from_str(&request.body).unwrap();
@@ -36,14 +36,14 @@ async fn an_empty_list_and_awss_word_for_an_unknown_backup_both_say_not_found() 
     let unknown = Reply::error(400, "CloudHsmResourceNotFoundException", "no such backup");
     for reply in [page(""), unknown, Reply::ok(r#"{"Backups":[],"NextToken":""}"#)] {
         let server = Server::start([reply]).await;
-        assert_eq!(aws(&server).describe(&scope(), &id()).await.unwrap(), Observation::NotFound);
+        assert_eq!(look(&aws(&server), &scope(), &id()).await.unwrap(), Observation::NotFound);
     }
 }
 
 #[tokio::test]
 async fn a_look_reads_all_pages() {
     let server = Server::start([page_and("", "one"), page_and(READY, "two"), page("")]).await;
-    assert!(aws(&server).describe(&scope(), &id()).await.unwrap().backup().is_some());
+    assert!(look(&aws(&server), &scope(), &id()).await.unwrap().backup().is_some());
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
     assert!(requests[2].body.contains(r#""NextToken":"two""#), "{}", requests[2].body);
@@ -55,7 +55,7 @@ async fn a_word_that_aws_does_not_know_yet_and_a_missing_one_are_kept_as_they_ar
         [(r#","BackupState":"ARCHIVED","Mode":"NEW""#, "ARCHIVED"), ("", ""), (r#","BackupState":null"#, "")]
     {
         let server = Server::start([page(&format!(r#"{{"BackupId":"{ID}"{shown}}}"#))]).await;
-        let seen = aws(&server).describe(&scope(), &id()).await.unwrap();
+        let seen = look(&aws(&server), &scope(), &id()).await.unwrap();
         assert_eq!(seen.backup().unwrap().state, BackupState::Unknown(word.to_owned()));
     }
 }
@@ -89,7 +89,7 @@ async fn a_word_that_aws_does_not_know_yet_and_a_missing_one_are_kept_as_they_ar
 #[tokio::test]
 async fn an_answer_that_cannot_be_meant_proves_nothing(#[case] reply: Reply) {
     let server = Server::start([reply]).await;
-    let failure = aws(&server).describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws(&server), &scope(), &id()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::AwsUnavailable, "{failure:?}");
     assert_eq!(failure.code, None);
     assert!(!failure.text.is_empty());
@@ -109,7 +109,7 @@ async fn an_answer_that_cannot_be_meant_proves_nothing(#[case] reply: Reply) {
 #[tokio::test]
 async fn pages_that_do_not_fit_together_prove_nothing(#[case] replies: Vec<Reply>, #[case] says: &str) {
     let server = Server::start(replies).await;
-    let failure = aws(&server).describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws(&server), &scope(), &id()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::AwsUnavailable);
     assert!(failure.text.contains(says), "{failure:?}");
 }
@@ -118,6 +118,6 @@ async fn pages_that_do_not_fit_together_prove_nothing(#[case] replies: Vec<Reply
 async fn a_listing_without_an_end_is_given_up() {
     let pages = (0..100).map(|n| page_and("", &format!("token-{n}")));
     let server = Server::start(pages).await;
-    let failure = aws(&server).describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws(&server), &scope(), &id()).await.unwrap_err();
     assert_eq!((failure.class, server.requests().len()), (FailureClass::AwsUnavailable, 20), "{failure:?}");
 }

@@ -44,7 +44,7 @@ async fn awss_codes_have_their_class_in_looks_and_writes(
 ) {
     let server = Server::start([Reply::error(status, code, "as it is")]).await;
     let aws = aws(&server);
-    let look = aws.describe(&scope(), &id()).await.unwrap_err();
+    let look = look(&aws, &scope(), &id()).await.unwrap_err();
     let write = failed(aws.write(delete()).await);
     for (failure, operation) in [(look, "DescribeBackups"), (write, "DeleteBackup")] {
         assert_eq!((failure.class, failure.operation), (class, operation), "{failure:?}");
@@ -91,7 +91,7 @@ async fn awss_text_is_given_without_what_changes() {
 #[tokio::test]
 async fn texts_that_hold_times_or_secrets_are_replaced(#[case] code: &str, #[case] message: &str, #[case] says: &str) {
     let server = Server::start([Reply::error(403, code, message)]).await;
-    let failure = aws(&server).describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws(&server), &scope(), &id()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::NoCredentials);
     assert!(
         failure.text.contains(says) && !failure.text.contains("2026") && !failure.text.contains("SECRET"),
@@ -117,7 +117,7 @@ async fn what_comes_without_a_code_has_a_class_and_our_words(
 ) {
     let server = Server::start([reply]).await;
     let aws = aws(&server);
-    for failure in [aws.describe(&scope(), &id()).await.unwrap_err(), failed(aws.write(delete()).await)] {
+    for failure in [look(&aws, &scope(), &id()).await.unwrap_err(), failed(aws.write(delete()).await)] {
         assert_eq!((failure.class, &failure.code), (class, &None), "{failure:?}");
         assert!(failure.text.contains(says), "{failure:?}");
     }
@@ -132,7 +132,7 @@ async fn an_endpoint_that_refuses_or_cannot_be_resolved_is_unavailable() {
         ("http://nowhere.invalid".to_owned(), "the endpoint's name can't be resolved"),
     ] {
         let aws = Aws::with_limits(&config(&url).build(), Metrics::default(), limits());
-        let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+        let failure = look(&aws, &scope(), &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::AwsUnavailable, "{failure:?}");
         assert_eq!(failure.text, says);
     }
@@ -143,7 +143,7 @@ async fn a_plain_server_behind_https_is_unavailable() {
     let server = Server::start([Reply::Noise]).await;
     let url = server.url().replace("http://", "https://");
     let aws = Aws::with_limits(&config(&url).build(), Metrics::default(), limits());
-    let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws, &scope(), &id()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::AwsUnavailable, "{failure:?}");
 }
 
@@ -153,7 +153,7 @@ async fn a_region_that_makes_no_endpoint_is_an_invalid_request_and_nothing_is_se
         let mut config = config("");
         config.set_endpoint_url(url.map(str::to_owned));
         let aws = Aws::with_limits(&config.build(), Metrics::default(), limits());
-        let failure = aws.describe(&Scope::of_operator(Region::new(region)), &id()).await.unwrap_err();
+        let failure = look(&aws, &Scope::of_operator(Region::new(region)), &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::InvalidRequest, "{failure:?}");
         assert!(failure.text.starts_with("the AWS SDK can't make the call"), "{failure:?}");
     }

@@ -94,7 +94,7 @@ async fn without_a_provider_there_are_no_credentials_and_nothing_is_sent() {
     let server = Server::start([nothing()]).await;
     let config = SdkConfig::builder().endpoint_url(server.url()).build();
     let aws = Aws::with_limits(&config, Metrics::default(), limits());
-    let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+    let failure = look(&aws, &scope(), &id()).await.unwrap_err();
     assert_eq!((failure.class, failure.code.clone()), (FailureClass::NoCredentials, None), "{failure:?}");
     assert_eq!(failure.text, "no credentials were found in the AWS SDK's chain");
     assert_eq!(server.settled().await, 0);
@@ -106,7 +106,7 @@ async fn credentials_that_do_not_come_are_no_time_out_of_awss_even_for_many_who_
     let aws = with(&server, Arc::new(Silent));
     let started = Instant::now();
     let (scope, id) = (scope(), id());
-    let looks = (0..20).map(|_| aws.describe(&scope, &id));
+    let looks = (0..20).map(|_| look(&aws, &scope, &id));
     for failure in futures::future::join_all(looks).await {
         let failure = failure.unwrap_err();
         assert_eq!(failure.class, FailureClass::NoCredentials, "{failure:?}");
@@ -120,7 +120,7 @@ async fn a_providers_own_reason_is_told_and_it_is_not_asked_by_everyone() {
     let provider = Arc::new(Failing::default());
     let aws = with(&server, provider.clone());
     for _ in 0..3 {
-        let failure = aws.describe(&scope(), &id()).await.unwrap_err();
+        let failure = look(&aws, &scope(), &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::NoCredentials);
         assert_eq!(failure.text, "an error occurred while loading credentials: the role can't be assumed");
     }
@@ -133,14 +133,14 @@ async fn credentials_are_kept_and_renewed_before_their_end() {
     let provider = Arc::new(Counting::default());
     let aws = with(&server, provider.clone());
     for _ in 0..3 {
-        aws.describe(&scope(), &id()).await.unwrap();
+        look(&aws, &scope(), &id()).await.unwrap();
     }
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
 
     let provider = Arc::new(Counting { lives: Mutex::new(Some(Duration::from_secs(30))), ..Counting::default() });
     let aws = with(&server, provider.clone());
     for _ in 0..3 {
-        aws.describe(&scope(), &id()).await.unwrap();
+        look(&aws, &scope(), &id()).await.unwrap();
     }
     assert_eq!(provider.asked.load(Ordering::SeqCst), 3);
 }
@@ -171,7 +171,7 @@ async fn an_arn_tells_the_account_without_sts() {
     let backup = format!(r#"{{"BackupId":"{ID}","BackupState":"READY","BackupArn":"{arn}"}}"#);
     let server = Server::start([Reply::ok(format!(r#"{{"Backups":[{backup}]}}"#))]).await;
     let aws = aws(&server);
-    aws.describe(&scope(), &id()).await.unwrap();
+    look(&aws, &scope(), &id()).await.unwrap();
     assert_eq!(aws.account(&scope()).await.unwrap().as_str(), "111122223333");
     assert_eq!(server.settled().await, 1);
 }
@@ -215,7 +215,7 @@ async fn endpoints_follow_the_scope_and_fips_means_dual_stack_for_cloudhsm_alone
         config.set_endpoint_url(None);
         let aws = Aws::with_limits(&config.build(), Metrics::default(), limits());
         let scope = Scope::of_operator(Region::new(region));
-        let failure = aws.describe(&scope, &id()).await.unwrap_err();
+        let failure = look(&aws, &scope, &id()).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::AwsUnavailable, "{failure:?}");
         aws.account(&scope).await;
         assert_eq!(*names.0.lock().unwrap(), [cloudhsm, sts]);

@@ -16,7 +16,7 @@ use self::server::{Reply, Server};
 use super::*;
 use crate::{
     api::DesiredState,
-    backup::{BackupState, Call, FailureClass},
+    backup::{BackupId, BackupState, Call, FailureClass, Observation},
     decide::{Mode, Sight, Situation, Source, confirm},
     intent::{Intent, Memory},
 };
@@ -38,7 +38,6 @@ fn limits() -> Limits {
         read: Duration::from_millis(1500),
         operation: Duration::from_millis(3000),
         call: Duration::from_millis(4000),
-        look: Duration::from_millis(5000),
         credentials: Duration::from_millis(1000),
         account: Duration::from_millis(1000),
         account_pause: Duration::from_secs(60),
@@ -56,6 +55,13 @@ fn config(url: &str) -> aws_types::sdk_config::Builder {
 
 fn aws(server: &Server) -> Aws {
     Aws::with_limits(&config(&server.url()).build(), Metrics::default(), limits())
+}
+
+/// A whole look for one backup.
+async fn look(aws: &Aws, scope: &Scope, id: &BackupId) -> Result<Observation, Failure> {
+    let mut listing = Listing::of(vec![*id]);
+    while aws.read_on(scope, &mut listing).await.map_err(|failed| failed.failure)? == Progress::More {}
+    Ok(listing.take_found().pop().map_or(Observation::NotFound, |found| Observation::Found(Box::new(found))))
 }
 
 /// A permit as the operator gets it: through `confirm`.

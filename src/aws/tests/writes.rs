@@ -66,7 +66,7 @@ async fn a_write_on_a_kept_connection_that_the_server_closes_is_sent_once() {
     let found = Reply::ok(format!(r#"{{"Backups":[{{"BackupId":"{ID}","BackupState":"READY"}}]}}"#));
     let server = Server::start([found, Reply::Close]).await;
     let aws = aws(&server);
-    aws.describe(&scope(), &id()).await.unwrap();
+    look(&aws, &scope(), &id()).await.unwrap();
     failed(aws.write(delete()).await);
     assert_eq!(server.settled().await, 2);
 }

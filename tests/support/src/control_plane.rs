@@ -39,7 +39,16 @@ impl ControlPlane {
 
     /// Starts a control plane for one test, which takes some three seconds.
     pub async fn start() -> Self {
-        let binaries = Binaries::find();
+        Self::start_with(Binaries::find()).await
+    }
+
+    /// The same without kube-controller-manager, which works along on every change of an object: namespaces aren't finished
+    /// deleting, and nothing is garbage-collected.
+    pub async fn without_controllers() -> Self {
+        Self::start_with(Binaries::find().without_controller_manager()).await
+    }
+
+    async fn start_with(binaries: Binaries) -> Self {
         let found = binaries.clone();
         let (supervisor, ready) =
             spawn_blocking(move || Supervisor::start(&found)).await.expect("the control plane starts");

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 pub(crate) struct Binaries {
     supervisor: PathBuf,
     assets: PathBuf,
+    controller_manager: bool,
 }
 
 impl Binaries {
@@ -24,7 +25,9 @@ impl Binaries {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
         let built = root.join(target).join("control-plane/bin");
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map_or_else(|| built.clone(), PathBuf::from);
-        let binaries = Self { supervisor: built.join("control-plane"), assets };
+        // Always, unless `KUBEBUILDER_ASSETS` is what setup-envtest installs.
+        let controller_manager = assets.join("kube-controller-manager").exists();
+        let binaries = Self { supervisor: built.join("control-plane"), assets, controller_manager };
         for path in [
             binaries.supervisor.clone(),
             binaries.assets.join("etcd"),
@@ -36,9 +39,12 @@ impl Binaries {
         binaries
     }
 
-    /// Always, unless `KUBEBUILDER_ASSETS` is what setup-envtest installs.
+    pub(crate) fn without_controller_manager(self) -> Self {
+        Self { controller_manager: false, ..self }
+    }
+
     pub(crate) fn has_controller_manager(&self) -> bool {
-        self.assets.join("kube-controller-manager").exists()
+        self.controller_manager
     }
 
     pub(crate) fn kubectl(&self) -> PathBuf {

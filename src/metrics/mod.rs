@@ -1,9 +1,11 @@
 //! What the operator counts, in the names of the documented contract. Cheap to clone; all clones count together.
 
+mod objects;
+mod sweeps;
+
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -13,13 +15,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use self::{objects::Objects, sweeps::Sweeps};
 use crate::{
-    api::{CloudHsmBackupStatus, READY},
-    backup::BackupState,
+    api::CloudHsmBackupStatus,
+    backup::{AccountId, BackupState, Scope},
+    claims::ObjectKey,
 };
 
 type Labels = Vec<(&'static str, String)>;
-type Timestamps = Family<Labels, Gauge<f64, AtomicU64>>;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
 
 const CONTROLLER: &str = "cloudhsmbackup";
@@ -40,17 +43,10 @@ struct Inner {
     aws_request_duration: Histograms,
     aws_writes: Family<Labels, Counter>,
     drift: Family<Labels, Counter>,
-    state: Family<Labels, Gauge>,
-    ready: Family<Labels, Gauge>,
-    permanent_deletion: Timestamps,
-    objects: Mutex<HashMap<(String, String), Shown>>,
-}
-
-/// The label sets under which an object's series stand, to take them away again.
-#[derive(Clone, PartialEq)]
-struct Shown {
-    state: Option<Labels>,
-    ready: Option<Labels>,
+    active: Family<Labels, Gauge>,
+    leader: Family<Labels, Gauge>,
+    objects: Arc<Objects>,
+    sweeps: Arc<Sweeps>,
 }
 
 impl Default for Metrics {
@@ -82,15 +78,16 @@ impl Metrics {
             aws_request_duration: Family::new_with_constructor(histogram),
             aws_writes: Family::default(),
             drift: Family::default(),
-            state: Family::default(),
-            ready: Family::default(),
-            permanent_deletion: Family::default(),
-            objects: Mutex::default(),
+            active: Family::default(),
+            leader: Family::default(),
+            objects: Arc::default(),
+            sweeps: Arc::default(),
         };
         inner.register();
         for result in ["success", "error", "requeue_after", "requeue"] {
             drop(inner.reconciles.get_or_create(&vec![controller(), ("result", result.into())]));
         }
+        drop(inner.active.get_or_create(&vec![controller()]));
         drop(inner.reconcile_errors.get_or_create(&vec![controller()]));
         Self(Arc::new(inner))
     }
@@ -99,6 +96,14 @@ impl Metrics {
     pub fn reconciled(&self, result: &'static str, took: Duration) {
         self.0.reconciles.get_or_create(&vec![controller(), ("result", result.into())]).inc();
         self.0.reconcile_time.get_or_create(&vec![controller()]).observe(took.as_secs_f64());
+    }
+
+    /// A pass is under way until what this returns is dropped.
+    #[must_use]
+    pub fn active(&self) -> Active {
+        let gauge = self.0.active.get_or_create(&vec![controller()]).clone();
+        gauge.inc();
+        Active(gauge)
     }
 
     /// Counts a failed call to AWS or to the API server.
@@ -119,48 +124,39 @@ impl Metrics {
         self.0.aws_writes.get_or_create(&vec![("operation", operation.into())]).inc();
     }
 
+    /// A sweep of a scope begins.
+    pub fn sweep_begun(&self, scope: &Scope, account: Option<AccountId>) {
+        self.0.sweeps.begun(scope, account);
+    }
+
+    /// A sweep of a scope is complete: how many requests it took, and how long.
+    pub fn sweep_ended(&self, scope: &Scope, account: Option<AccountId>, pages: usize, took: Duration) {
+        self.0.sweeps.ended(scope, account, pages, took);
+    }
+
+    /// Nothing is left in a scope.
+    pub fn sweep_gone(&self, scope: &Scope) {
+        self.0.sweeps.remove(scope);
+    }
+
     /// Counts a move of AWS away from what an object declares, by the state AWS shows now.
     pub fn drift(&self, state: &BackupState) {
         self.0.drift.get_or_create(&vec![("backup_state", state.as_str().into())]).inc();
     }
 
+    /// Says whether this process holds the Lease of that name.
+    pub fn leader(&self, name: &str, leads: bool) {
+        self.0.leader.get_or_create(&vec![("name", name.to_owned())]).set(i64::from(leads));
+    }
+
     /// Sets an object's series to what its status says.
-    pub fn object(&self, namespace: &str, name: &str, status: &CloudHsmBackupStatus) {
-        let object: Labels = vec![("namespace", namespace.into()), ("name", name.into())];
-        let with = |more: Labels| object.iter().cloned().chain(more).collect::<Labels>();
-        let shown = Shown {
-            state: status.backup_state.as_ref().map(|state| with(vec![("backup_state", state.clone())])),
-            ready: status
-                .condition(READY)
-                .map(|ready| with(vec![("status", ready.status.clone()), ("reason", ready.reason.clone())])),
-        };
-        let pending = status.backup_state.as_deref() == Some(BackupState::PendingDeletion.as_str());
-        match status.delete_timestamp.as_ref().filter(|_| pending) {
-            Some(end) => {
-                self.0.permanent_deletion.get_or_create(&object).set(end.0.as_second() as f64);
-            }
-            None => {
-                self.0.permanent_deletion.remove(&object);
-            }
-        }
-        let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = objects.insert((namespace.into(), name.into()), shown.clone());
-        if before.as_ref() != Some(&shown) {
-            self.0.forget(before);
-            if let Some(labels) = &shown.state {
-                self.0.state.get_or_create(labels).set(1);
-            }
-            if let Some(labels) = &shown.ready {
-                self.0.ready.get_or_create(labels).set(1);
-            }
-        }
+    pub fn object(&self, object: &ObjectKey, status: &CloudHsmBackupStatus) {
+        self.0.objects.set(object, status);
     }
 
     /// Takes an object's series away.
-    pub fn object_gone(&self, namespace: &str, name: &str) {
-        self.0.permanent_deletion.remove(&vec![("namespace", namespace.into()), ("name", name.into())]);
-        let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.forget(objects.remove(&(namespace.to_owned(), name.to_owned())));
+    pub fn object_gone(&self, object: &ObjectKey) {
+        self.0.objects.remove(object);
     }
 
     /// All of them, in the OpenMetrics text format.
@@ -175,17 +171,17 @@ impl Metrics {
     }
 }
 
-impl Inner {
-    fn forget(&self, shown: Option<Shown>) {
-        let Some(Shown { state, ready }) = shown else { return };
-        if let Some(labels) = &state {
-            self.state.remove(labels);
-        }
-        if let Some(labels) = &ready {
-            self.ready.remove(labels);
-        }
-    }
+/// A pass under way.
+#[derive(Debug)]
+pub struct Active(Gauge<i64, AtomicI64>);
 
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Inner {
     fn register(&mut self) {
         let registry = &mut self.registry;
         let controller = registry.sub_registry_with_prefix("controller_runtime");
@@ -200,6 +196,10 @@ impl Inner {
             "How long a pass over an object took",
             self.reconcile_time.clone(),
         );
+        controller.register("active_workers", "Passes over objects under way", self.active.clone());
+
+        let election = registry.sub_registry_with_prefix("leader_election");
+        election.register("master_status", "1 while this process holds the Lease, 0 on a standby", self.leader.clone());
 
         let ours = registry.sub_registry_with_prefix("cloudhsm_backup");
         ours.register(
@@ -214,13 +214,8 @@ impl Inner {
         );
         ours.register("aws_writes", "Changes that AWS accepted, by operation", self.aws_writes.clone());
         ours.register("drift", "Moves of AWS away from what is declared, by the state moved to", self.drift.clone());
-        ours.register("state", "1 for the state of each object's backup, in AWS's own word", self.state.clone());
-        ours.register("ready", "1 for the condition Ready of each object", self.ready.clone());
-        ours.register(
-            "permanent_deletion_timestamp_seconds",
-            "When AWS deletes the backup of an object for good, in seconds since the epoch",
-            self.permanent_deletion.clone(),
-        );
+        ours.register_collector(Box::new(Arc::clone(&self.objects)));
+        ours.register_collector(Box::new(Arc::clone(&self.sweeps)));
         let build = Family::<Labels, Gauge>::default();
         build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
         ours.register("build_info", "1 for the version of the operator", build);
@@ -239,6 +234,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::api::READY;
 
     fn status(state: Option<&str>, reason: &str, deletes_at: Option<i64>) -> CloudHsmBackupStatus {
         let time = |second| Time(Timestamp::from_second(second).unwrap());
@@ -265,8 +261,8 @@ mod tests {
     #[test]
     fn an_object_has_one_series_per_metric_and_none_once_it_is_gone() {
         let metrics = Metrics::new();
-        metrics.object("hsm", "a", &status(Some("READY"), "Available", None));
-        metrics.object("hsm", "a", &status(Some("PENDING_DELETION"), "PendingDeletion", Some(1_000)));
+        metrics.object(&ObjectKey::new("hsm", "a"), &status(Some("READY"), "Available", None));
+        metrics.object(&ObjectKey::new("hsm", "a"), &status(Some("PENDING_DELETION"), "PendingDeletion", Some(1_000)));
         let of_object = |name: &str| series(&metrics, &format!("cloudhsm_backup_{name}"));
         assert_eq!(
             of_object("state"),
@@ -278,13 +274,13 @@ mod tests {
         );
         assert_eq!(
             of_object("permanent_deletion"),
-            [r#"cloudhsm_backup_permanent_deletion_timestamp_seconds{namespace="hsm",name="a"} 1000.0"#]
+            [r#"cloudhsm_backup_permanent_deletion_timestamp_seconds{namespace="hsm",name="a"} 1000"#]
         );
 
-        metrics.object("hsm", "a", &status(None, "BackupNotFound", Some(1_000)));
+        metrics.object(&ObjectKey::new("hsm", "a"), &status(None, "BackupNotFound", Some(1_000)));
         assert_eq!((of_object("state"), of_object("permanent_deletion")), (vec![], vec![]));
 
-        metrics.object_gone("hsm", "a");
+        metrics.object_gone(&ObjectKey::new("hsm", "a"));
         assert_eq!(of_object("ready"), Vec::<String>::new());
     }
 
@@ -297,6 +293,8 @@ mod tests {
         metrics.drift(&BackupState::PendingDeletion);
         metrics.reconcile_error();
         metrics.reconciled("success", Duration::from_millis(1));
+        metrics.leader("a", false);
+        metrics.leader("a", true);
         for line in [
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="error",code="ThrottlingException"} 1"#,
             r#"cloudhsm_backup_aws_requests_total{operation="DeleteBackup",outcome="success",code=""} 1"#,
@@ -304,6 +302,7 @@ mod tests {
             r#"cloudhsm_backup_aws_writes_total{operation="DeleteBackup"} 1"#,
             r#"cloudhsm_backup_drift_total{backup_state="PENDING_DELETION"} 1"#,
             r#"controller_runtime_reconcile_total{controller="cloudhsmbackup",result="success"} 1"#,
+            r#"leader_election_master_status{name="a"} 1"#,
             r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 1"#,
             r#"controller_runtime_reconcile_time_seconds_count{controller="cloudhsmbackup"} 1"#,
         ] {

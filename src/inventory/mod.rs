@@ -1,0 +1,197 @@
+//! What AWS shows, scope by scope, and what this process knows beyond: its own writes that no look has shown yet, refusals and
+//! failures.
+//!
+//! Each scope is swept once per resync interval, and objects are told of what has changed and of nothing else. In between, AWS is
+//! looked at for those who ask. All requests of a scope go through one token bucket, and all objects that name one backup share one
+//! entry, which one pass at a time holds.
+
+mod asks;
+mod bucket;
+mod entry;
+mod held;
+mod partition;
+mod sweep;
+mod turns;
+
+pub use entry::{Failed, Shown, Uncertain};
+pub use held::Held;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use tokio::task::AbortHandle;
+
+use self::{
+    entry::{AFTER_WRITE, deed},
+    partition::Partition,
+};
+use crate::{
+    aws::Aws,
+    backup::{AccountId, BackupId, Region, Scope},
+    clock::Clock,
+    lag::Unshown,
+    metrics::Metrics,
+};
+
+/// How many requests may be sent to AWS, per account and region.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rate {
+    /// So many at once after a rest.
+    pub burst: u32,
+    /// So many per second in the long run.
+    pub per_second: f64,
+}
+
+/// What the inventory is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How often each scope is swept.
+    pub resync: Duration,
+    /// How many requests may be sent.
+    pub rate: Rate,
+}
+
+/// Objects that name this backup have something to do: AWS shows something new, or a failure is to be shown, or it is their turn.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Changed {
+    /// Where.
+    pub scope: Scope,
+    /// Of which backup.
+    pub backup_id: BackupId,
+}
+
+/// The backups this process has to do with.
+pub struct Inventory {
+    aws: Aws,
+    clock: Clock,
+    metrics: Metrics,
+    settings: Settings,
+    started: Instant,
+    changed: UnboundedSender<Changed>,
+    partitions: Mutex<Partitions>,
+}
+
+#[derive(Default)]
+struct Partitions {
+    by_scope: HashMap<Scope, (Arc<Partition>, Option<AbortHandle>)>,
+    looking: bool,
+}
+
+impl Inventory {
+    /// Knows nothing yet, and looks at nothing by itself before [`Self::start`]. The receiver is told of what changes.
+    #[must_use]
+    pub fn new(aws: Aws, clock: Clock, metrics: Metrics, settings: Settings) -> (Self, UnboundedReceiver<Changed>) {
+        let (changed, told) = unbounded();
+        let started = Instant::now();
+        let inventory = Self { aws, clock, metrics, settings, started, changed, partitions: Mutex::default() };
+        (inventory, told)
+    }
+
+    fn partitions(&self) -> MutexGuard<'_, Partitions> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn partition(&self, scope: &Scope) -> Arc<Partition> {
+        let mut partitions = self.partitions();
+        let looking = partitions.looking;
+        let (partition, _) = partitions.by_scope.entry(scope.clone()).or_insert_with(|| {
+            let Self { aws, clock, metrics, settings, changed, .. } = self;
+            let (aws, clock, metrics) = (aws.clone(), clock.clone(), metrics.clone());
+            let partition = Arc::new(Partition::new(scope.clone(), aws, clock, metrics, *settings, changed.clone()));
+            // Objects that come later ask by themselves, so that the first sweep may wait.
+            let task =
+                looking.then(|| tokio::spawn(Arc::clone(&partition).keep_looking(settings.resync)).abort_handle());
+            (partition, task)
+        });
+        Arc::clone(partition)
+    }
+
+    /// Begins to sweep.
+    pub fn start(&self) {
+        let mut partitions = self.partitions();
+        partitions.looking = true;
+        for (partition, task) in partitions.by_scope.values_mut() {
+            task.get_or_insert_with(|| tokio::spawn(Arc::clone(partition).keep_looking(Duration::ZERO)).abort_handle());
+        }
+    }
+
+    /// Looks at nothing by itself any more.
+    pub fn stop(&self) {
+        let mut partitions = self.partitions();
+        partitions.looking = false;
+        for (_, task) in partitions.by_scope.values_mut() {
+            if let Some(task) = task.take() {
+                task.abort();
+            }
+        }
+    }
+
+    /// The region for objects that name none.
+    pub async fn default_region(&self) -> Option<Region> {
+        self.aws.default_region().await
+    }
+
+    /// The account that a scope's credentials belong to, where that is known or can be asked for.
+    pub async fn account(&self, scope: &Scope) -> Option<AccountId> {
+        self.aws.account(scope).await
+    }
+
+    /// An object names this backup: from now on it is swept. `awaited` when the object wants to be told of the next look whatever
+    /// it shows, and if it fails.
+    pub fn track(&self, scope: &Scope, id: &BackupId, awaited: bool) {
+        let partition = self.partition(scope);
+        let mut entries = partition.entries();
+        let entry = entries.by_id.entry(*id).or_default();
+        entry.tracked = true;
+        entry.awaited |= awaited;
+    }
+
+    /// Takes up a write of the process before this one, made `age` ago, unless this process knows better.
+    pub fn recall(&self, scope: &Scope, id: &BackupId, unshown: Unshown, age: Duration) {
+        let Some(since) = Instant::now().checked_sub(age) else { return };
+        self.partition(scope).change(id, |entry| {
+            if entry.looked.is_none() && entry.affair().unshown.is_none() {
+                let affair = entry.affair();
+                affair.deed = Some(deed(&unshown.answer));
+                affair.unshown = Some(Box::new((unshown, since)));
+                affair.follow_up = Some((Instant::now() + AFTER_WRITE, AFTER_WRITE));
+            }
+        });
+    }
+
+    /// Forgets a backup that no object names any more, but for what must outlive the object: a write not shown yet, a refusal.
+    pub fn forget(&self, scope: &Scope, id: &BackupId) {
+        let partition = self.partition(scope);
+        let mut entries = partition.entries();
+        if let Some(entry) = entries.by_id.get_mut(id) {
+            entry.tracked = false;
+            if entry.is_forgettable() {
+                entries.by_id.remove(id);
+                entries.follow_ups.remove(id);
+            }
+        }
+    }
+
+    /// Takes hold of a backup, waiting for the pass that holds it.
+    pub async fn hold(&self, scope: &Scope, id: &BackupId) -> Held {
+        let partition = self.partition(scope);
+        let hold = Some(partition.hold(id).await);
+        Held { partition, id: *id, hold }
+    }
+
+    /// Whether the process is older than three resync intervals.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        self.started.elapsed() > self.settings.resync * 3
+    }
+}
+
+impl Drop for Inventory {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

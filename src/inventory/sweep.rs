@@ -1,0 +1,251 @@
+//! All looks that happen by themselves: the sweep of each resync interval, the follow-ups of writes, and new tries after failures.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    bucket::Class,
+    entry::Sent,
+    partition::{Looked, Partition},
+};
+use crate::{
+    aws::{Listing, PER_PAGE, Progress},
+    backoff,
+    backup::{BackupId, Observation},
+};
+
+/// What is due within this goes along: so follow-ups share their looks.
+const TOGETHER: Duration = Duration::from_millis(500);
+
+/// So many others are looked at along with one that failed: where it is the only bad one, that shows.
+const COMPANY: usize = 8;
+
+/// One sweep.
+struct Round {
+    began: Sent,
+    ids: Vec<BackupId>,
+    /// Those that only alone get an answer; one of them is asked for in each round.
+    alone: Option<BackupId>,
+    way: Way,
+    pages: usize,
+}
+
+/// How a sweep asks.
+enum Way {
+    /// For the known ids.
+    ByIds,
+    /// For all that the scope holds; with the known ids seen so far.
+    ByListing { listing: Box<Listing>, seen: HashSet<BackupId> },
+}
+
+/// What earlier rounds tell of which way is the cheaper.
+#[derive(Default)]
+pub(super) struct Outlook {
+    /// How many backups, at least, a listing of the scope shows.
+    at_least: Option<usize>,
+    turn: usize,
+}
+
+impl Outlook {
+    /// Whether a listing of the scope takes fewer pages than asking for so many ids, as far as is known.
+    pub(super) fn favours_listing(&self, ids: usize) -> bool {
+        self.at_least.is_some_and(|shown| pages(shown).max(1) < pages(ids))
+    }
+}
+
+/// How many pages so many backups take.
+pub(super) fn pages(backups: usize) -> usize {
+    backups.div_ceil(PER_PAGE)
+}
+
+impl Partition {
+    /// Looks whenever it is time, for ever. The first sweep begins after `first`.
+    pub(super) async fn keep_looking(self: Arc<Self>, first: Duration) {
+        let mut outlook = Outlook::default();
+        let mut round = None;
+        let mut next = Instant::now() + first;
+        loop {
+            if round.is_none() && next <= Instant::now() {
+                next = Instant::now() + backoff::resync(self.settings.resync, fastrand::f64());
+                round = self.begin(&mut outlook);
+            }
+            if let Some(first) = self.first_follow_up().filter(|first| *first <= Instant::now() + TOGETHER / 2) {
+                tokio::time::sleep_until(first.into()).await;
+                self.bucket.take(Class::Routine).await;
+                self.follow_up().await;
+            } else if let Some(under_way) = &mut round {
+                if self.sweep_on(under_way, &mut outlook).await {
+                    self.swept(under_way, &mut outlook).await;
+                    round = None;
+                }
+            } else {
+                let wake = self.first_follow_up().map_or(next, |first| first.min(next));
+                tokio::select! {
+                    () = tokio::time::sleep_until(wake.into()) => {}
+                    () = self.arrived.notified() => {}
+                }
+            }
+        }
+    }
+
+    fn first_follow_up(&self) -> Option<Instant> {
+        self.entries().follow_ups.values().min().copied()
+    }
+
+    /// Looks at what is due.
+    async fn follow_up(&self) {
+        let ids = {
+            let entries = self.entries();
+            let until = Instant::now() + TOGETHER;
+            let mut due: Vec<_> = entries.follow_ups.iter().filter(|(_, at)| **at <= until).collect();
+            due.sort_unstable_by_key(|(_, at)| **at);
+            let is_alone = |id: &BackupId| entries.by_id.get(id).is_some_and(|entry| entry.alone);
+            let mut ids: Vec<BackupId> = due.into_iter().map(|(id, _)| *id).take(PER_PAGE).collect();
+            if let Some(alone) = ids.iter().find(|id| is_alone(id)).copied() {
+                ids = vec![alone];
+            } else if !ids.is_empty() {
+                let failed =
+                    entries.by_id.iter().filter(|(id, entry)| entry.tracked && !entry.alone && !ids.contains(id));
+                let company: Vec<BackupId> =
+                    failed.map(|(id, _)| *id).take(COMPANY.min(PER_PAGE - ids.len())).collect();
+                ids.extend(company);
+            }
+            ids
+        };
+        if !ids.is_empty() {
+            self.look_routinely(ids).await;
+        }
+    }
+
+    async fn look_routinely(&self, ids: Vec<BackupId>) {
+        if let Looked::Failed(failed, sent) = self.look(ids, Class::Routine).await {
+            self.fail_stale(&failed, sent);
+        }
+    }
+
+    /// Begins a round, and lets go of what nobody needs any more. `None` when there is nothing to look at.
+    fn begin(&self, outlook: &mut Outlook) -> Option<Round> {
+        let mut entries = self.entries();
+        entries.by_id.retain(|_, entry| {
+            entry.tidy();
+            !entry.is_forgettable()
+        });
+        let tracked = || entries.by_id.iter().filter(|(_, entry)| entry.tracked);
+        let ids: Vec<BackupId> = tracked().filter(|(_, entry)| !entry.alone).map(|(id, _)| *id).collect();
+        let mut alone: Vec<BackupId> = tracked().filter(|(_, entry)| entry.alone).map(|(id, _)| *id).collect();
+        alone.sort_unstable();
+        outlook.turn = outlook.turn.wrapping_add(1);
+        let turn = outlook.turn.checked_rem(alone.len()).and_then(|turn| alone.get(turn)).copied();
+        if ids.is_empty() && turn.is_none() {
+            drop(entries);
+            self.metrics.sweep_gone(&self.scope);
+            return None;
+        }
+        let way = if outlook.favours_listing(ids.len()) {
+            Way::ByListing { listing: Box::new(Listing::all()), seen: HashSet::new() }
+        } else {
+            Way::ByIds
+        };
+        drop(entries);
+        self.metrics.sweep_begun(&self.scope, self.aws.known_account(&self.scope));
+        Some(Round { began: self.sent(), ids, alone: turn, way, pages: 0 })
+    }
+
+    /// One request more; `true` once the round is over.
+    async fn sweep_on(&self, round: &mut Round, outlook: &mut Outlook) -> bool {
+        if let Way::ByListing { .. } = round.way {
+            self.bucket.take(Class::Routine).await;
+            return self.list_on(round, outlook).await;
+        }
+        if self.unseen(round, 1).is_empty() {
+            let Some(alone) = round.alone.take().filter(|id| self.is_to_be_seen(round, id)) else { return true };
+            self.bucket.take(Class::Routine).await;
+            round.pages += 1;
+            self.look_routinely(vec![alone]).await;
+            return false;
+        }
+        self.bucket.take(Class::Routine).await;
+        // Only now: what was looked at while the token was waited for needs no other look.
+        let ids = self.unseen(round, PER_PAGE);
+        if !ids.is_empty() {
+            round.pages += 1;
+            self.look_routinely(ids).await;
+        }
+        false
+    }
+
+    /// The next ids of the round that haven't been looked at since it began.
+    fn unseen(&self, round: &mut Round, most: usize) -> Vec<BackupId> {
+        let mut unseen = Vec::new();
+        let mut rest = round.ids.len();
+        while unseen.len() < most && rest > 0 {
+            rest -= 1;
+            let Some(id) = round.ids.get(rest).copied() else { break };
+            if self.is_to_be_seen(round, &id) && !self.read(&id, |entry| entry.alone).unwrap_or_default() {
+                unseen.push(id);
+            } else if unseen.is_empty() {
+                round.ids.truncate(rest);
+            }
+        }
+        unseen
+    }
+
+    fn is_to_be_seen(&self, round: &Round, id: &BackupId) -> bool {
+        let to_be = self.read(id, |entry| entry.tracked && entry.looked.is_none_or(|looked| looked < round.began.at));
+        to_be.unwrap_or_default()
+    }
+
+    /// Reads another page of all that the scope holds. Where that turns out to be more than what is known here, the rest is asked for
+    /// by id: a sweep costs one page more than that at most.
+    async fn list_on(&self, round: &mut Round, outlook: &mut Outlook) -> bool {
+        let Way::ByListing { listing, seen } = &mut round.way else { return false };
+        let progress = self.aws.read_on(&self.scope, listing).await;
+        round.pages += 1;
+        if let Err(failed) = &progress {
+            self.back_off(failed);
+        } else {
+            self.bucket.succeeded();
+            let tracked = |id: &BackupId| self.read(id, |entry| entry.tracked).unwrap_or_default();
+            for backup in listing.take_found().into_iter().filter(|backup| tracked(&backup.id)) {
+                let id = backup.id;
+                seen.insert(id);
+                self.saw(&id, Observation::Found(Box::new(backup)), round.began);
+            }
+        }
+        match progress {
+            Ok(Progress::Complete) => {
+                for id in round.ids.iter().filter(|id| !seen.contains(id)) {
+                    self.saw(id, Observation::NotFound, round.began);
+                }
+                true
+            }
+            Ok(Progress::More)
+                if round.pages + pages(round.ids.len().saturating_sub(seen.len())) <= pages(round.ids.len()) =>
+            {
+                false
+            }
+            // It holds more than that, or can't be listed.
+            _ => {
+                outlook.at_least = Some(round.ids.len());
+                round.way = Way::ByIds;
+                false
+            }
+        }
+    }
+
+    /// The round is over: every backup has been looked at since it began.
+    async fn swept(&self, round: &Round, outlook: &mut Outlook) {
+        if let Way::ByIds = round.way {
+            let shown = {
+                let entries = self.entries();
+                entries.by_id.values().filter(|entry| entry.tracked && entry.is_there).count()
+            };
+            outlook.at_least = outlook.at_least.max(Some(shown));
+        }
+        let account = self.aws.account(&self.scope).await;
+        self.metrics.sweep_ended(&self.scope, account, round.pages, round.began.at.elapsed());
+    }
+}
