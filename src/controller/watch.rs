@@ -63,7 +63,7 @@ struct Watch<K: 'static> {
     api: Api<K>,
     events: BoxStream<'static, watcher::Result<Event<K>>>,
     failures: Failures,
-    pause: Duration,
+    pause: Option<Duration>,
 }
 
 impl<K> Watch<K>
@@ -72,15 +72,18 @@ where
 {
     fn new(api: Api<K>) -> Self {
         let events = from_the_list(&api);
-        Self { api, events, failures: Failures::default(), pause: Duration::ZERO }
+        Self { api, events, failures: Failures::default(), pause: None }
     }
 
     async fn next(&mut self) -> Option<watcher::Result<Event<K>>> {
         // kube's own back-off begins anew with every event, and each try to list begins with one.
-        tokio::time::sleep(std::mem::take(&mut self.pause)).await;
+        if let Some(pause) = self.pause.take() {
+            tokio::time::sleep(pause).await;
+        }
         let event = self.events.next().await?;
         if let Err(error) = &event {
-            self.pause = self.failures.add(Instant::now()).mul_f64(0.5 + fastrand::f64() / 2.0);
+            let longest = self.failures.add(Instant::now());
+            self.pause = Some(longest.mul_f64(0.5 + fastrand::f64() / 2.0));
             if is_expired(error) || self.failures.call_for_a_list() {
                 self.events = from_the_list(&self.api);
             }

@@ -216,9 +216,11 @@ async fn a_status_that_was_refused_for_long_is_written_soon_after_it_is_taken_ag
         count => Err(format!("{count} times")),
     })
     .await;
+    let refused = proxy.count("patch", &status);
     proxy.heal();
     world.reason_within("payments", "Available", UNWRITTEN).await;
-    assert_eq!(proxy.count("patch", &status), 11);
+    // One more may have been refused meanwhile.
+    assert!((1..=2).contains(&(proxy.count("patch", &status) - refused)));
 }
 
 #[tokio::test]
@@ -274,12 +276,9 @@ async fn an_api_server_that_was_gone_for_long_is_served_again_at_once_with_what_
     let back = Instant::now();
     world.edit(&object(2), json!({"desiredState": "Deleted"})).await;
     world.reason_within(&object(2), "PendingDeletion", GONE).await;
-    let seen = back.elapsed();
     world.reason_within(&object(0), "Available", UNWRITTEN).await;
     world.reason_within(&object(1), "Creating", UNWRITTEN).await;
-    let written = back.elapsed();
-    eprintln!("gone for {outage} s: changes seen after {seen:?}, what waited was written after {written:?}");
-    assert!(written < UNWRITTEN);
+    assert!(back.elapsed() < UNWRITTEN, "{:?}", back.elapsed());
     world.more_looks(2).await;
     let mut writes = world.writes();
     writes.sort();
