@@ -21,7 +21,7 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) struct Emulator {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    _process: Child,
+    process: Child,
 }
 
 impl Emulator {
@@ -35,7 +35,12 @@ impl Emulator {
             .unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
         let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
         let line = lines.next_line().await.expect("the emulator writes").expect("the emulator serves");
-        Self { address: line.parse().expect("the first line is the address"), _process: process }
+        Self { address: line.parse().expect("the first line is the address"), process }
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
     }
 }
 

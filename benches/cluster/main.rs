@@ -16,6 +16,7 @@ mod aws;
 mod bare;
 mod counts;
 mod flips;
+mod leash;
 mod machine;
 mod measure;
 mod objects;

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     aws::{ACCOUNT, Aws, Coverage, Emulator},
+    leash::Leash,
     objects::{self, Objects},
     process::Process,
     wire::Wire,
@@ -30,6 +31,7 @@ pub(crate) struct Stage {
     pub(crate) api_server: Process,
     pub(crate) etcd: Process,
     _emulator: Emulator,
+    leash: Leash,
     binary: PathBuf,
     kubeconfig: PathBuf,
     namespace: String,
@@ -64,6 +66,8 @@ impl Stage {
         );
         let kubeconfig = control_plane.service_account_kubeconfig(&namespace, "operator", &[rights]).await;
         let emulator = Emulator::start(emulator).await;
+        let leash = Leash::new();
+        leash.emulator(emulator.id());
         let wire = Wire::open(emulator.address);
         Self {
             objects: Objects::new(control_plane.client().await, &namespace),
@@ -74,26 +78,45 @@ impl Stage {
             etcd: Process::working_in(control_plane.dir(), "etcd"),
             _control_plane: control_plane,
             _emulator: emulator,
+            leash,
             binary,
             kubeconfig,
             namespace,
         }
     }
 
-    /// An operator to be started, without a limit to what it sends to AWS.
-    pub(crate) fn operator(&self, resync: &str) -> OperatorBuilder {
-        self.operator_with_default_limits()
+    /// Starts an operator without a limit to what it sends to AWS.
+    pub(crate) fn operator(&self, resync: &str) -> Operator {
+        let unlimited = self
+            .builder()
             .env("CLOUDHSM_BACKUP_OPERATOR_AWS_QPS", "100000")
-            .env("CLOUDHSM_BACKUP_OPERATOR_AWS_BURST", "100000")
-            .args(["--resync-interval", resync])
+            .env("CLOUDHSM_BACKUP_OPERATOR_AWS_BURST", "100000");
+        self.start(unlimited.args(["--resync-interval", resync]))
     }
 
-    /// An operator to be started, as users start it.
-    pub(crate) fn operator_with_default_limits(&self) -> OperatorBuilder {
+    /// Starts an operator as users start it.
+    pub(crate) fn operator_with_default_limits(&self) -> Operator {
+        self.start(self.builder())
+    }
+
+    fn builder(&self) -> OperatorBuilder {
         Operator::builder(&self.binary)
             .kubeconfig(&self.kubeconfig)
             .aws(&format!("http://{}", self.wire.address), ACCOUNT)
             .args(["--namespace", &self.namespace, "--leader-elect=false"])
+    }
+
+    fn start(&self, builder: OperatorBuilder) -> Operator {
+        let operator = builder.start();
+        self.leash.operator(operator.id());
+        operator
+    }
+
+    /// Ends an operator as a pod's end does.
+    pub(crate) async fn stop(&self, operator: Operator) {
+        operator.terminate();
+        operator.wait_exit(Duration::from_secs(40)).await;
+        self.leash.no_operator();
     }
 
     /// Waits until an operator, started at `start`, has looked at all objects and says so in its metrics. `since` is the number in
@@ -151,12 +174,6 @@ impl Stage {
     pub(crate) fn control_plane_cpu(&self) -> Duration {
         self.api_server.cpu() + self.etcd.cpu()
     }
-}
-
-/// Ends an operator as a pod's end does.
-pub(crate) async fn stop(operator: Operator) {
-    operator.terminate();
-    operator.wait_exit(Duration::from_secs(40)).await;
 }
 
 /// Waits until an operator says that it is ready; how long that took.

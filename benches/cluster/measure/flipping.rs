@@ -62,7 +62,7 @@ impl Measure<'_> {
         let half: Vec<usize> =
             (0..self.count.min(MASS.max(2 * self.flips))).filter(|n| objects::is_present(*n)).collect();
         self.stage.restore(&half).await?;
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl Measure<'_> {
         self.percentiles(FlipSweeping, &lags, |_, p99| Some(p99 <= 20.0));
         self.stage.settled(&flipped, START).await?;
         self.stage.restore(&flipped).await?;
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         Ok(())
     }
 
@@ -98,7 +98,7 @@ impl Measure<'_> {
         let flipped = self.flipped();
         let (over, mark) = (Cell::new(false), Cell::new(None));
         let begin = (Instant::now(), self.stage.control.next_request().await);
-        let operator = self.stage.operator("5m").start();
+        let operator = self.stage.operator("5m");
         let starting = async {
             let ready = stage::ready(&operator, begin.0).await;
             mark.set(Some(begin.0 + ready));
@@ -115,7 +115,7 @@ impl Measure<'_> {
             self.show(row, text);
         }
         self.stage.settled(&flipped, START).await?;
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         Ok(())
     }
 

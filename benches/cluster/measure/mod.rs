@@ -94,7 +94,7 @@ impl<'a> Measure<'a> {
     /// Starts an operator and waits until it has seen all.
     async fn start(&self, resync: &str) -> Result<(Operator, AllSeen), TooLong> {
         let begin = (Instant::now(), self.stage.control.next_request().await);
-        let operator = self.stage.operator(resync).start();
+        let operator = self.stage.operator(resync);
         let (seen, coverage) = self.stage.all_seen(&operator, self.count, begin, START).await;
         match seen {
             Some(seen) => Ok((operator, seen)),

@@ -10,7 +10,7 @@ use crate::{
     counts::Counts,
     process::Process,
     sheet::Row::{ControlPlaneCpu, OperatorCpu, Reads, Resync, RssSteady},
-    stage::{self, TooLong},
+    stage::TooLong,
 };
 
 /// The resync interval of the idle resyncs.
@@ -54,7 +54,7 @@ impl Measure<'_> {
         self.peaks[0] = process.peak();
         self.judge(RssSteady, format!("{rss:.1} MiB"), rss <= 48.0);
         self.column.rss.1 = rss;
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         Ok(())
     }
 }

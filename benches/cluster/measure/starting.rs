@@ -25,13 +25,13 @@ const THROTTLED_START: Duration = Duration::from_secs(60);
 impl Measure<'_> {
     pub(super) async fn without_objects(&mut self) {
         self.say("an operator without objects");
-        let operator = self.stage.operator("1s").start();
+        let operator = self.stage.operator("1s");
         stage::ready(&operator, Instant::now()).await;
         // The resyncs that there would be.
         sleep(Duration::from_secs(3)).await;
         let rss = Process(operator.id()).rss();
         self.column.rss.0 = rss;
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         self.judge(RssEmpty, format!("{rss:.1} MiB"), rss <= 16.0);
     }
 
@@ -49,7 +49,7 @@ impl Measure<'_> {
         let watch = Watch::start(&self.stage.objects).await;
         let before = Counts::read(self.stage.objects.client()).await;
         let start = Instant::now();
-        let operator = self.stage.operator("5m").start();
+        let operator = self.stage.operator("5m");
         while watch.seen().ready() < self.count {
             if start.elapsed() > START {
                 return Err(TooLong(format!("after {START:?} only {} have a status", watch.seen().ready())));
@@ -58,7 +58,7 @@ impl Measure<'_> {
         }
         let took = start.elapsed();
         self.peaks[1] = Process(operator.id()).peak();
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         drop(watch);
         let patches = Counts::read(self.stage.objects.client()).await.since(before).status_patches;
 
@@ -84,7 +84,7 @@ impl Measure<'_> {
         let mut times = Vec::new();
         for _ in 0..3 {
             let (operator, seen) = self.start("5m").await?;
-            stage::stop(operator).await;
+            self.stage.stop(operator).await;
             times.push(seen);
         }
         let patches = Counts::read(self.stage.objects.client()).await.since(before).patches;
@@ -110,10 +110,10 @@ impl Measure<'_> {
         self.stage.control.control("PUT", "behaviour", &throttle).await;
         let watch = Watch::start(&self.stage.objects).await;
         let begin = (Instant::now(), self.stage.control.next_request().await);
-        let operator = self.stage.operator_with_default_limits().start();
+        let operator = self.stage.operator_with_default_limits();
         let (seen, coverage) = self.stage.all_seen(&operator, self.count, begin, THROTTLED_START).await;
         let (unready, useful) = (watch.seen().ever_unready(), coverage.requests - coverage.throttled);
-        stage::stop(operator).await;
+        self.stage.stop(operator).await;
         self.stage.control.control("PUT", "behaviour", &json!({"throttle": null})).await;
 
         let per_useful = coverage.requests as f64 / useful as f64;
