@@ -247,7 +247,7 @@ impl Context {
         self.wake(naming);
     }
 
-    fn wake(&self, objects: Vec<ObjectKey>) {
+    pub(super) fn wake(&self, objects: Vec<ObjectKey>) {
         for object in objects {
             // It fails only when nothing runs any more.
             let _ = self.wake.unbounded_send(object);

@@ -34,23 +34,33 @@ pub(super) struct Index {
     namespace: Option<String>,
     watch: usize,
     /// The objects of the list that is under way.
-    listed: Vec<ObjectKey>,
+    listed: HashSet<ObjectKey>,
+    /// Those of them that need a pass. The cache shows none of the list before its end, so a pass would come too early.
+    asking: Vec<ObjectKey>,
 }
 
 impl Index {
     pub(super) fn new(context: Arc<Context>, readiness: Readiness, namespace: Option<String>, watch: usize) -> Self {
-        Self { context, readiness, namespace, watch, listed: Vec::new() }
+        Self { context, readiness, namespace, watch, listed: HashSet::new(), asking: Vec::new() }
     }
 
     fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
         match event {
-            Ok(watcher::Event::Init) => self.listed.clear(),
+            Ok(watcher::Event::Init) => {
+                self.listed.clear();
+                self.asking.clear();
+            }
             Ok(watcher::Event::InitApply(object)) => {
-                self.listed.push(key_of(&*object));
+                let key = key_of(&*object);
                 self.set(object);
+                if object.0.as_ref().is_ok_and(|object| self.context.asks(object)) {
+                    self.asking.push(key.clone());
+                }
+                self.listed.insert(key);
             }
             Ok(watcher::Event::InitDone) => {
-                let listed: HashSet<ObjectKey> = self.listed.drain(..).collect();
+                let listed = std::mem::take(&mut self.listed);
+                self.context.wake(std::mem::take(&mut self.asking));
                 for key in self.context.known(self.namespace.as_deref()) {
                     if !listed.contains(&key) {
                         self.context.forget(&key);
