@@ -212,7 +212,11 @@ fn controller(
 }
 
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ClusterError> {
-    let _open = context.gate.read().await;
+    let Ok(_open) = context.gate.try_read() else {
+        // On a standby that may take days: then with the object as it is by that time.
+        drop(context.gate.read().await);
+        return Ok(if context.is_stopping() { Action::await_change() } else { Action::requeue(Duration::ZERO) });
+    };
     let Ok(decoded) = &object.0 else { return Ok(Action::await_change()) };
     if context.is_stopping() {
         return Ok(Action::await_change());
