@@ -74,15 +74,24 @@ pub struct Settings {
     pub resync: Duration,
 }
 
+/// What the controller tells others of itself, and asks them.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    /// Whether every watched namespace was listed or refused.
+    pub readiness: Readiness,
+    /// Whether this process may act.
+    pub leadership: Leadership,
+    /// Whether the loops go round.
+    pub liveness: Liveness,
+}
+
 /// Runs until `stop` resolves, then lets the passes under way finish. Watches from the start, and acts once this process leads.
 pub async fn run(
     client: Client,
     (inventory, changed): (Inventory, UnboundedReceiver<Changed>),
     settings: Settings,
     metrics: Metrics,
-    readiness: Readiness,
-    leadership: Leadership,
-    liveness: Liveness,
+    Signals { readiness, leadership, liveness }: Signals,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
