@@ -16,7 +16,7 @@ use crate::{
     aws::Aws,
     backup::Region,
     clock::Clock,
-    controller::{self, Readiness, Settings},
+    controller::{self, Readiness, Settings, Signals},
     inventory::{self, Inventory, Rate},
     leadership::Leadership,
     lease::Candidate,
@@ -127,16 +127,8 @@ async fn serve(arguments: &RunArguments, stop: impl Future<Output = ()> + Clone)
             let namespace = namespace.map_or(client.default_namespace(), String::as_str);
             Candidate::new(client.clone(), namespace, &arguments.lease_name, leadership.clone(), metrics.clone())
         });
-        let work = controller::run(
-            client.clone(),
-            inventory,
-            settings,
-            metrics,
-            readiness.clone(),
-            leadership,
-            liveness,
-            stop,
-        );
+        let signals = Signals { readiness: readiness.clone(), leadership, liveness };
+        let work = controller::run(client, inventory, settings, metrics, signals, stop);
         match candidate {
             Some(candidate) => elected(&candidate, &readiness, work).await,
             None => {

@@ -74,15 +74,24 @@ pub struct Settings {
     pub resync: Duration,
 }
 
+/// What the controller tells others of itself, and asks them.
+#[derive(Clone, Debug)]
+pub struct Signals {
+    /// Whether every watched namespace was listed or refused.
+    pub readiness: Readiness,
+    /// Whether this process may act.
+    pub leadership: Leadership,
+    /// Whether the loops go round.
+    pub liveness: Liveness,
+}
+
 /// Runs until `stop` resolves, then lets the passes under way finish. Watches from the start, and acts once this process leads.
 pub async fn run(
     client: Client,
     (inventory, changed): (Inventory, UnboundedReceiver<Changed>),
     settings: Settings,
     metrics: Metrics,
-    readiness: Readiness,
-    leadership: Leadership,
-    liveness: Liveness,
+    Signals { readiness, leadership, liveness }: Signals,
     stop: impl Future<Output = ()>,
 ) {
     let (wake, woken) = unbounded();
@@ -212,7 +221,11 @@ fn controller(
 }
 
 async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ClusterError> {
-    let _open = context.gate.read().await;
+    let Ok(_open) = context.gate.try_read() else {
+        // On a standby that may take days: then with the object as it is by that time.
+        drop(context.gate.read().await);
+        return Ok(if context.is_stopping() { Action::await_change() } else { Action::requeue(Duration::ZERO) });
+    };
     let Ok(decoded) = &object.0 else { return Ok(Action::await_change()) };
     if context.is_stopping() {
         return Ok(Action::await_change());

@@ -160,11 +160,14 @@ impl Inventory {
         self.partition(scope).change(id, |entry| entry.awaited = true);
     }
 
-    /// Takes up a write of the process before this one, made `age` ago, unless this process knows better.
+    /// Takes up a write of the process before this one, made `age` ago, unless this process knows better. A standby hears of one after the
+    /// other, and the last counts.
     pub fn recall(&self, scope: &Scope, id: &BackupId, unshown: Unshown, age: Duration) {
         let Some(since) = Instant::now().checked_sub(age) else { return };
         self.partition(scope).change(id, |entry| {
-            if entry.looked.is_none() && entry.affair().unshown.is_none() {
+            // Statuses have whole seconds.
+            let older = |held: &(Unshown, Instant)| held.0.recalled && held.1 <= since + Duration::from_secs(1);
+            if entry.looked.is_none() && entry.affair().unshown.as_deref().is_none_or(older) {
                 let affair = entry.affair();
                 affair.deed = Some(deed(&unshown.answer));
                 affair.unshown = Some(Box::new((unshown, since)));

@@ -9,7 +9,8 @@ use crate::{
     election::{
         LEASE, identity, leading, leads, lease, operations, replica, requests_by, standing_by, under_way, woken,
     },
-    probes::series,
+    history::History,
+    probes::{series, serves},
     world::{ACCOUNT, World, id},
 };
 
@@ -68,6 +69,34 @@ async fn after_sigkill_the_standby_takes_over_within_the_lease_and_does_once_wha
     assert_eq!(requests_by(&world, "second", "DeleteBackup").len(), 1);
     assert_eq!(leads(&standby).await, "1");
     assert_eq!(lease(&world).await.lease_transitions, Some(1));
+}
+
+#[tokio::test]
+async fn a_standby_takes_over_with_the_objects_as_they_are_by_then_and_writes_nothing_about_what_it_finds_done() {
+    let world = World::new("leader-warm").await;
+    world.backup(ID, "READY", json!({}));
+    let leader = leading(&world, replica(&world, "first")).await;
+    let standby = standing_by(replica(&world, "second")).await;
+    // It comes to know the object while that has no status yet, and can do nothing with it.
+    world.declare("payments", ID, "Present", json!({})).await;
+    world.reason("payments", "Available").await;
+    for (desired, reason) in [("Deleted", "PendingDeletion"), ("Present", "Available")] {
+        world.edit("payments", json!({"desiredState": desired})).await;
+        world.reason("payments", reason).await;
+    }
+    world.more_looks(2).await;
+    let history = History::record(&world, "payments").await;
+    leader.terminate();
+    serves(&standby, 1).await;
+    let looks = requests_by(&world, "second", "DescribeBackups").len();
+    eventually("the new leader looks again", DEADLINE, async || {
+        let now = requests_by(&world, "second", "DescribeBackups").len();
+        if now >= looks + 2 { Ok(()) } else { Err(format!("{now}")) }
+    })
+    .await;
+    let versions: Vec<_> = history.objects().into_iter().map(|object| object.status).collect();
+    assert_eq!(versions.len(), 1, "{versions:?}");
+    assert_eq!(operations(&world), ["DeleteBackup", "RestoreBackup"]);
 }
 
 #[tokio::test]
