@@ -217,8 +217,16 @@ impl Context {
 
     /// The same as a pass reads it.
     pub(super) fn refresh_claim(&self, key: &ObjectKey, intent: &Intent) {
-        let affected = lock(&self.claims).refresh(key, intent);
+        let (moved, affected) = {
+            let mut claims = lock(&self.claims);
+            let known = claims.of(key).filter(|known| known.uid == intent.uid);
+            (known.is_some_and(|known| known.scope != intent.scope), claims.refresh(key, intent))
+        };
         self.wake(affected);
+        if let Some(scope) = intent.scope.as_ref().filter(|_| moved) {
+            // Of an object without a region the watch couldn't tell where to look.
+            self.inventory.track(scope, &intent.backup_id, false);
+        }
     }
 
     /// Wakes the other objects that name the same backup: what AWS shows of it has just changed.
