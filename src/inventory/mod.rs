@@ -195,3 +195,6 @@ impl Drop for Inventory {
         self.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;
