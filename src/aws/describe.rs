@@ -189,3 +189,6 @@ impl Inner {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,3 +237,6 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

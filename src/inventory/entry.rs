@@ -276,3 +276,6 @@ impl Uncertain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

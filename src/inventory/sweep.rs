@@ -307,3 +307,54 @@ impl Partition {
         self.metrics.sweep_ended(&self.scope, account, round.pages, round.began.at.elapsed());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, 0)]
+    #[case(1, 1)]
+    #[case(50, 1)]
+    #[case(51, 2)]
+    #[case(10_000, 200)]
+    fn backups_take_pages_of_fifty(#[case] backups: usize, #[case] wanted: usize) {
+        assert_eq!(pages(backups), wanted);
+    }
+
+    #[rstest]
+    #[case::nothing_is_known(None, 10_000, false)]
+    #[case::nothing_is_there(Some(0), 51, true)]
+    #[case::nothing_is_there_and_little_is_asked(Some(0), 50, false)]
+    #[case::as_many(Some(120), 120, false)]
+    #[case::fewer_but_not_by_a_page(Some(101), 150, false)]
+    #[case::fewer_by_a_page(Some(100), 101, true)]
+    #[case::more(Some(500), 120, false)]
+    fn a_listing_is_chosen_only_where_it_may_be_cheaper(
+        #[case] at_least: Option<usize>,
+        #[case] ids: usize,
+        #[case] listing: bool,
+    ) {
+        assert_eq!(Outlook { at_least, ..Outlook::default() }.favours_listing(ids), listing);
+    }
+
+    #[test]
+    fn what_a_listing_held_too_much_of_is_forgotten_after_a_while() {
+        let mut outlook = Outlook::default();
+        outlook.shows(10);
+        assert!(outlook.favours_listing(120));
+        outlook.at_least = Some(120);
+        let tried = (0..2 * ANEW).filter(|_| {
+            outlook.shows(10);
+            let tried = outlook.favours_listing(120);
+            if tried {
+                // It still holds too much.
+                outlook.at_least = Some(120);
+            }
+            tried
+        });
+        assert_eq!(tried.count(), 2);
+    }
+}
