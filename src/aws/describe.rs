@@ -31,6 +31,7 @@ pub struct Listing {
     tokens: HashSet<String>,
     pages: usize,
     empty: usize,
+    refused: bool,
 }
 
 impl Listing {
@@ -47,7 +48,7 @@ impl Listing {
     }
 
     fn new(ids: Option<Vec<BackupId>>) -> Self {
-        Self { ids, found: Vec::new(), token: None, tokens: HashSet::new(), pages: 0, empty: 0 }
+        Self { ids, found: Vec::new(), token: None, tokens: HashSet::new(), pages: 0, empty: 0, refused: false }
     }
 
     /// The backups read since this was asked last.
@@ -59,6 +60,12 @@ impl Listing {
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// Whether AWS refused to look for an id that it doesn't know, rather than to leave it out.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     fn is_of_one(&self) -> bool {
@@ -143,6 +150,7 @@ impl Inner {
             // AWS's documents don't say whether an unknown id is left out or refused.
             Err(fault) if fault.failure.code.as_deref() == Some(NOT_FOUND) && listing.is_of_one() => {
                 if listing.found.is_empty() {
+                    listing.refused = true;
                     return Ok(Progress::Complete);
                 }
                 return Err(malformed(Malformed("DescribeBackups showed the backup and then called it unknown")));
@@ -181,3 +189,6 @@ impl Inner {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,3 +32,12 @@ pub struct Failure {
     /// AWS's request id, where it gave one.
     pub request_id: Option<String>,
 }
+
+impl Failure {
+    /// Whether AWS failed in the same way: each try has a request id of its own.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self { class, operation, code, text, request_id: _ } = self;
+        (class, operation, code, text) == (&other.class, &other.operation, &other.code, &other.text)
+    }
+}

@@ -51,6 +51,8 @@ struct Queue {
     dispatching: bool,
     paused_until: Option<Instant>,
     probed: Option<Instant>,
+    /// Whether the last probe has neither failed nor succeeded.
+    probing: bool,
     failures: u32,
 }
 
@@ -83,8 +85,13 @@ impl Bucket {
 
     /// Takes a token where one may be had without waiting.
     pub(super) fn try_take(&self, class: Class) -> bool {
-        let queue = self.lock();
-        !queue.dispatching && queue.opens(class).is_none_or(|at| at <= Instant::now()) && self.limiter.check().is_ok()
+        let mut queue = self.lock();
+        let now = Instant::now();
+        let taken = !queue.dispatching && queue.opens(class).is_none_or(|at| at <= now) && self.limiter.check().is_ok();
+        if taken {
+            queue.probe(class, now);
+        }
+        taken
     }
 
     /// Waits for a token.
@@ -110,6 +117,7 @@ impl Bucket {
         let mut queue = self.lock();
         if queue.failures > 0 {
             queue.failures = 0;
+            queue.probing = false;
             queue.paused_until = None;
             drop(queue);
             self.arrived.notify_one();
@@ -120,8 +128,9 @@ impl Bucket {
     pub(super) fn failed(&self, throttled: bool, delay: impl Fn(u32) -> Duration) {
         let mut queue = self.lock();
         let now = Instant::now();
-        // Those that were under way together fail together, and count once.
-        if queue.paused_until.is_none_or(|until| until <= now) || queue.probed.is_some_and(|at| now < at + PROBE) {
+        // Those that were under way together fail together, and count once; and so does each probe.
+        let probing = std::mem::take(&mut queue.probing);
+        if queue.paused_until.is_none_or(|until| until <= now) || probing {
             queue.failures = queue.failures.saturating_add(1);
         }
         queue.paused_until = now.checked_add(delay(queue.failures));
@@ -203,14 +212,21 @@ impl Queue {
         chosen.ok_or_else(|| first.unwrap_or(now + PROBE))
     }
 
-    /// Gives the token to the first of the class.
-    fn serve(&mut self, class: Class, now: Instant) {
+    /// What is sent while there is a pause is a probe.
+    fn probe(&mut self, class: Class, now: Instant) {
         if class == Class::Asked && self.paused_until.is_some_and(|until| until > now) {
             self.probed = Some(now);
+            self.probing = true;
         }
+    }
+
+    /// Gives the token to the first of the class.
+    fn serve(&mut self, class: Class, now: Instant) {
+        self.probe(class, now);
         for other in [Class::Write, Class::Routine] {
             let line = self.line(other);
-            line.passed_over = if other == class { 0 } else { line.passed_over.saturating_add(1) };
+            line.passed_over =
+                if other == class || line.waiting.is_empty() { 0 } else { line.passed_over.saturating_add(1) };
         }
         let line = self.line(class);
         // One that is no longer wanted leaves the token to the next.
@@ -221,3 +237,6 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

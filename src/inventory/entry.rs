@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::turns::KEPT;
 use crate::{
     backup::{Backup, BackupState, Call, Failure, Observation},
     decide::{Sight, Source},
@@ -155,10 +156,16 @@ impl Entry {
 
     /// A look failed. Returns whether its objects are to be told: where one waits for it, or its last good look is too long ago.
     pub(super) fn look_failed(&mut self, failure: &Failure, sent: Instant, stale: bool) -> bool {
+        if self.alone
+            && let Some(affair) = &mut self.affair
+        {
+            // No back-off of the scope keeps the next look waiting.
+            affair.wait_on();
+        }
         if !self.is_news(sent) || !(self.awaited || stale) {
             return false;
         }
-        let same = |failed: &Failed| failed.write.is_none() && failed.failure == *failure;
+        let same = |failed: &Failed| failed.write.is_none() && failed.failure.is_like(failure);
         let told = self.affair.as_ref().and_then(|affair| affair.failed.as_ref()).is_some_and(same);
         self.awaited = true;
         let failed = Failed { failure: failure.clone(), write: None, sent, until: sent };
@@ -222,8 +229,22 @@ impl Affair {
             self.refused = None;
         }
         let open = still_unshown || self.uncertain.as_ref().is_some_and(|write| write.is_young());
-        self.follow_up = self.follow_up.filter(|_| open).map(|(_, wait)| (Instant::now() + wait * 2, wait * 2));
+        self.follow_up.take_if(|_| !open);
+        self.wait_on();
         sight
+    }
+
+    /// Waits for the next follow-up twice as long as for the last one.
+    fn wait_on(&mut self) {
+        self.follow_up = self.follow_up.map(|(_, wait)| {
+            let wait = (wait * 2).min(LAG);
+            (Instant::now() + wait, wait)
+        });
+    }
+
+    /// Whether a token for a write is at hand.
+    pub(super) fn has_turn(&self) -> bool {
+        self.turn.is_some_and(|since| since.elapsed() < KEPT)
     }
 
     pub(super) fn recover(&mut self) {
@@ -237,7 +258,7 @@ impl Affair {
             && self.failed.is_none()
             && self.follow_up.is_none()
             && self.wrote.is_none_or(|wrote| wrote.elapsed() > LAG)
-            && self.turn.is_none()
+            && !self.has_turn()
     }
 }
 
@@ -255,3 +276,6 @@ impl Uncertain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,10 +24,19 @@ pub struct Held {
     pub(super) partition: Arc<Partition>,
     pub(super) id: BackupId,
     pub(super) hold: Option<OwnedMutexGuard<()>>,
+    /// Since when the pass has the token for a write that it hasn't made.
+    pub(super) turn: Option<Instant>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
+        let turn = self.turn.take();
+        self.partition.change(&self.id, |entry| {
+            if turn.is_some() {
+                // The pass ends to wait for a look: the one that this brings about makes the write.
+                entry.affair().turn = turn;
+            }
+        });
         self.hold = None;
         self.partition.change(&self.id, Entry::tidy);
     }
@@ -83,9 +92,9 @@ impl Held {
     #[must_use]
     pub fn has_work(&self) -> bool {
         self.read(|entry| {
-            let affair = entry.affair.as_ref();
+            let affair = entry.affair.as_deref();
             let failed = affair.and_then(|affair| affair.failed.as_ref()).is_some_and(|failed| failed.write.is_none());
-            entry.sight.is_some() || failed || affair.is_some_and(|affair| affair.turn.is_some())
+            entry.sight.is_some() || failed || affair.is_some_and(Affair::has_turn)
         })
     }
 
@@ -146,7 +155,8 @@ impl Held {
     /// their turn.
     #[must_use]
     pub fn take_turn(&mut self) -> bool {
-        self.partition.take_turn(&self.id)
+        self.turn = self.partition.take_turn(&self.id);
+        self.turn.is_some()
     }
 
     /// Makes the call that the permit is for, once. What AWS answers stands until a look shows it.
@@ -157,6 +167,7 @@ impl Held {
     pub async fn write(&mut self, permit: Permit) -> Result<Answer, WriteError> {
         // Where too many hang there is no waiting for room: by then the permit would have run out.
         let Ok(_room) = self.partition.writes.try_acquire() else { return Err(WriteError::PermitExpired) };
+        self.turn = None;
         let call = permit.call();
         let before = self.sight().and_then(|sight| sight.observation.backup().cloned());
         let result = self.partition.aws.write(permit).await.map(|answer| match &before {

@@ -188,7 +188,7 @@ impl Inventory {
     pub async fn hold(&self, scope: &Scope, id: &BackupId) -> Held {
         let partition = self.partition(scope);
         let hold = Some(partition.hold(id).await);
-        Held { partition, id: *id, hold }
+        Held { partition, id: *id, hold, turn: None }
     }
 
     /// Whether the process is older than three resync intervals.
@@ -203,3 +203,6 @@ impl Drop for Inventory {
         self.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

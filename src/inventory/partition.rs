@@ -28,8 +28,8 @@ use crate::{
 /// How many writes of a scope are under way at once: a scope in which they hang shall leave room for the passes of others.
 const WRITES: usize = 64;
 
-/// After so many failures in a row it isn't about single ids: one bad id among fifty fails seven times on the way to it.
-const FRUITLESS: usize = 8;
+/// After so many failures in a row AWS is asked about no id at all: where that fails too it isn't about single ids.
+const FRUITLESS: usize = 5;
 
 /// One scope.
 pub(super) struct Partition {
@@ -54,6 +54,7 @@ pub(super) struct Partition {
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) by_id: HashMap<BackupId, Entry>,
+    /// Of entries that are there, and of no others: what is due and can't be looked at would be due for ever.
     pub(super) follow_ups: HashMap<BackupId, Instant>,
     /// How many are named by objects.
     tracked: usize,
@@ -85,6 +86,19 @@ impl Entries {
             }
         }
         self.tracked
+    }
+
+    /// Lets go of what nobody needs any more.
+    pub(super) fn tidy(&mut self) {
+        let Self { by_id, follow_ups, .. } = self;
+        by_id.retain(|id, entry| {
+            entry.tidy();
+            let needed = !entry.is_forgettable();
+            if !needed {
+                follow_ups.remove(id);
+            }
+            needed
+        });
     }
 }
 
@@ -136,7 +150,10 @@ impl Partition {
     /// Changes an entry that is there, after which it may be due for a look at another time.
     pub(super) fn change<T>(&self, id: &BackupId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let mut entries = self.entries();
-        let entry = entries.by_id.get_mut(id)?;
+        let Some(entry) = entries.by_id.get_mut(id) else {
+            entries.follow_ups.remove(id);
+            return None;
+        };
         let result = change(entry);
         match entry.next_look() {
             Some(due) => {
@@ -179,20 +196,41 @@ impl Partition {
         if known && failed.may_be_one_id {
             return Looked::Well;
         }
+        // The back-off of what AWS refuses is long, and the scope's.
+        let refused = failed.failure.class == FailureClass::InvalidRequest && failed.may_be_one_id;
+        if refused && self.is_answering(class).await {
+            self.set_alone(&ids, &failed);
+            return Looked::Well;
+        }
         self.back_off(&failed);
         Looked::Failed(failed, sent)
     }
 
-    /// Halves what fails until the bad ids are alone.
+    pub(super) fn set_alone(&self, ids: &[BackupId], failed: &LookFailed) {
+        tracing::warn!(backups = ?ids, region = %self.scope.region, error = %failed, "a look fails because of one backup; it is looked at alone from now on");
+        for id in ids {
+            self.change(id, |entry| entry.alone = true);
+        }
+    }
+
+    /// Whether AWS answers where no single id can be the cause of a failure: a page of all that the scope holds.
+    pub(super) async fn is_answering(&self, class: Class) -> bool {
+        self.bucket.take(class).await;
+        let mut listing = Listing::all();
+        let answers = self.aws.read_on(&self.scope, &mut listing).await.is_ok();
+        if answers {
+            self.bucket.succeeded();
+        }
+        answers
+    }
+
+    /// Halves what fails until the bad ids are alone, however many they are, for as long as AWS gives good answers in between.
     async fn isolate(&self, ids: Vec<BackupId>, failed: LookFailed, sent: Sent, class: Class) -> Looked {
         let mut fruitless = 1;
         let mut suspects = vec![(ids, failed, sent)];
         while let Some((ids, failed, sent)) = suspects.pop() {
             if ids.len() == 1 {
-                tracing::warn!(backups = ?ids, region = %self.scope.region, error = %failed, "a look fails because of one backup; it is looked at alone from now on");
-                for id in &ids {
-                    self.change(id, |entry| entry.alone = true);
-                }
+                self.set_alone(&ids, &failed);
                 self.fail(&ids, &failed, sent);
                 continue;
             }
@@ -208,10 +246,12 @@ impl Partition {
                     }
                 }
             }
-            let outage = bad.len() == 2 && failed.failure.class == FailureClass::AwsUnavailable;
             let other = bad.iter().any(|(_, failed, _)| !failed.may_be_one_id);
             suspects.append(&mut bad);
-            if outage || other || fruitless >= FRUITLESS {
+            if !other && fruitless >= FRUITLESS && self.is_answering(class).await {
+                fruitless = 0;
+            }
+            if other || fruitless >= FRUITLESS {
                 let Some((_, last, sent)) = suspects.last().cloned() else { break };
                 for (ids, failed, sent) in suspects {
                     self.fail(&ids, &failed, sent);
@@ -237,12 +277,17 @@ impl Partition {
             }
         }
         self.bucket.succeeded();
+        let refused = listing.is_refused();
         let mut found: HashMap<BackupId, Backup> =
             listing.take_found().into_iter().map(|backup| (backup.id, backup)).collect();
         for id in ids {
             let observation =
                 found.remove(id).map_or(Observation::NotFound, |backup| Observation::Found(Box::new(backup)));
             self.saw(id, observation, sent);
+            if refused {
+                // Good news for itself, but not for those who are asked for along with it.
+                self.change(id, |entry| entry.alone = true);
+            }
         }
         Ok(())
     }

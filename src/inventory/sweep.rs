@@ -14,9 +14,9 @@ use super::{
     partition::{Looked, Partition},
 };
 use crate::{
-    aws::{Listing, PER_PAGE, Progress},
+    aws::{Listing, LookFailed, PER_PAGE, Progress},
     backoff,
-    backup::{BackupId, Observation},
+    backup::{BackupId, FailureClass, Observation},
     spans,
 };
 
@@ -29,14 +29,23 @@ const COMPANY: usize = 8;
 /// How often the loop shows that it is alive, and when it counts as dead: it may wait for minutes while AWS fails.
 const BEAT: Duration = Duration::from_secs(30);
 const BEAT_BOUND: Duration = Duration::from_secs(15 * 60);
+/// After so many sweeps that asked for the known ids a listing is tried again, even if it once held more than these.
+const ANEW: usize = 10;
 
 /// One sweep.
 struct Round {
     began: Sent,
+    /// Those to look at; the last ones come first.
     ids: Vec<BackupId>,
+    /// How many are asked for at once.
+    together: usize,
+    /// Whether AWS said nothing of one of them.
+    failed: bool,
     /// Those that only alone get an answer; one of them is asked for in each round.
     alone: Option<BackupId>,
     way: Way,
+    /// Whether a listing told of all.
+    listed: bool,
     pages: usize,
     span: tracing::Span,
 }
@@ -54,13 +63,23 @@ enum Way {
 pub(super) struct Outlook {
     /// How many backups, at least, a listing of the scope shows.
     at_least: Option<usize>,
+    /// How many sweeps were begun, and in a row ended by asking for the known ids.
     turn: usize,
+    by_ids: usize,
 }
 
 impl Outlook {
     /// Whether a listing of the scope takes fewer pages than asking for so many ids, as far as is known.
     pub(super) fn favours_listing(&self, ids: usize) -> bool {
         self.at_least.is_some_and(|shown| pages(shown).max(1) < pages(ids))
+    }
+
+    /// Takes in how many backups the scope shows at least, as a sweep for the known ids tells.
+    fn shows(&mut self, shown: usize) {
+        self.by_ids += 1;
+        // What a listing once held may have gone since.
+        let anew = self.by_ids.is_multiple_of(ANEW);
+        self.at_least = if anew { Some(shown) } else { self.at_least.max(Some(shown)) };
     }
 }
 
@@ -76,17 +95,22 @@ impl Partition {
         let mut outlook = Outlook::default();
         let mut round = None;
         let mut next = Instant::now() + first;
+        let mut followed_up = false;
         loop {
             pulse.beat();
             if round.is_none() && next <= Instant::now() {
                 next = Instant::now() + backoff::resync(self.settings.resync, fastrand::f64());
                 round = self.begin(&mut outlook);
             }
-            if let Some(first) = self.first_follow_up().filter(|first| *first <= Instant::now() + TOGETHER / 2) {
+            let due = self.first_follow_up().filter(|first| *first <= Instant::now() + TOGETHER / 2);
+            // Where both are due they take turns: there may always be another follow-up.
+            if let Some(first) = due.filter(|_| !followed_up || round.is_none()) {
+                followed_up = true;
                 tokio::time::sleep_until(first.into()).await;
                 self.bucket.take(Class::Routine).await;
                 self.follow_up().await;
             } else if let Some(under_way) = &mut round {
+                followed_up = false;
                 let span = under_way.span.clone();
                 if self.sweep_on(under_way, &mut outlook).instrument(span).await {
                     self.swept(under_way, &mut outlook).await;
@@ -131,19 +155,17 @@ impl Partition {
         }
     }
 
-    async fn look_routinely(&self, ids: Vec<BackupId>) {
-        if let Looked::Failed(failed, sent) = self.look(ids, Class::Routine).await {
-            self.fail_stale(&failed, sent);
-        }
+    /// Returns the failure where AWS said nothing of the ids.
+    async fn look_routinely(&self, ids: Vec<BackupId>) -> Option<LookFailed> {
+        let Looked::Failed(failed, sent) = self.look(ids, Class::Routine).await else { return None };
+        self.fail_stale(&failed, sent);
+        Some(failed)
     }
 
     /// Begins a round, and lets go of what nobody needs any more. `None` when there is nothing to look at.
     fn begin(&self, outlook: &mut Outlook) -> Option<Round> {
         let mut entries = self.entries();
-        entries.by_id.retain(|_, entry| {
-            entry.tidy();
-            !entry.is_forgettable()
-        });
+        entries.tidy();
         let tracked = || entries.by_id.iter().filter(|(_, entry)| entry.tracked);
         let ids: Vec<BackupId> = tracked().filter(|(_, entry)| !entry.alone).map(|(id, _)| *id).collect();
         let mut alone: Vec<BackupId> = tracked().filter(|(_, entry)| entry.alone).map(|(id, _)| *id).collect();
@@ -160,14 +182,8 @@ impl Partition {
         };
         drop(entries);
         self.metrics.sweep_begun(&self.scope, self.aws.known_account(&self.scope));
-        Some(Round {
-            began: self.sent(),
-            ids,
-            alone: turn,
-            way,
-            pages: 0,
-            span: spans::sweep(self.scope.region.as_str()),
-        })
+        let began = self.sent();
+        Some(Round { began, ids, together: PER_PAGE, failed: false, alone: turn, way, listed: false, pages: 0, span: spans::sweep(self.scope.region.as_str()) })
     }
 
     /// One request more; `true` once the round is over.
@@ -185,12 +201,38 @@ impl Partition {
         }
         self.bucket.take(Class::Routine).await;
         // Only now: what was looked at while the token was waited for needs no other look.
-        let ids = self.unseen(round, PER_PAGE);
+        let ids = self.unseen(round, round.together);
         if !ids.is_empty() {
             round.pages += 1;
-            self.look_routinely(ids).await;
+            let failed = self.look_routinely(ids.clone()).await;
+            self.went(round, ids, failed).await;
         }
         false
+    }
+
+    /// Where a look of a round failed the others come first, so that none waits for one of which AWS says nothing, and fewer are asked
+    /// for at once: until one that spoils the answer, in whatever way, is alone.
+    async fn went(&self, round: &mut Round, ids: Vec<BackupId>, failed: Option<LookFailed>) {
+        let Some(failed) = failed else {
+            round.together = (round.together * 2).min(PER_PAGE);
+            return;
+        };
+        round.ids.retain(|id| !ids.contains(id));
+        match failed.failure.class {
+            FailureClass::AwsUnavailable | FailureClass::InvalidRequest if ids.len() == 1 => {
+                // That is all that this round can find out about it.
+                round.failed = true;
+                if self.is_answering(Class::Routine).await {
+                    self.set_alone(&ids, &failed);
+                }
+                return;
+            }
+            FailureClass::AwsUnavailable | FailureClass::InvalidRequest => {
+                round.together = (round.together.min(ids.len()) / 2).max(1);
+            }
+            _ => {}
+        }
+        round.ids.splice(..0, ids);
     }
 
     /// The next ids of the round that haven't been looked at since it began.
@@ -236,7 +278,11 @@ impl Partition {
                 for id in round.ids.iter().filter(|id| !seen.contains(id)) {
                     self.saw(id, Observation::NotFound, round.began);
                 }
-                true
+                // The one that is alone may be one that a listing doesn't show.
+                round.ids.clear();
+                round.way = Way::ByIds;
+                round.listed = true;
+                round.alone.is_none()
             }
             Ok(Progress::More)
                 if round.pages + pages(round.ids.len().saturating_sub(seen.len())) <= pages(round.ids.len()) =>
@@ -247,19 +293,23 @@ impl Partition {
             _ => {
                 outlook.at_least = Some(round.ids.len());
                 round.way = Way::ByIds;
+                // That page was in its place.
+                round.alone = None;
                 false
             }
         }
     }
 
-    /// The round is over: every backup has been looked at since it began.
+    /// The round is over: every backup of which AWS says anything has been looked at since it began.
     async fn swept(&self, round: &Round, outlook: &mut Outlook) {
-        if let Way::ByIds = round.way {
-            let shown = {
-                let entries = self.entries();
-                entries.by_id.values().filter(|entry| entry.tracked && entry.is_there).count()
-            };
-            outlook.at_least = outlook.at_least.max(Some(shown));
+        if round.listed {
+            outlook.by_ids = 0;
+        } else {
+            let entries = self.entries();
+            outlook.shows(entries.by_id.values().filter(|entry| entry.tracked && entry.is_there).count());
+        }
+        if round.failed {
+            return;
         }
         spans::swept(&round.span, round.pages as u64, None);
         let account = self.aws.account(&self.scope).await;
@@ -267,5 +317,56 @@ impl Partition {
             return;
         }
         self.metrics.sweep_ended(&self.scope, account, round.pages, round.began.at.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, 0)]
+    #[case(1, 1)]
+    #[case(50, 1)]
+    #[case(51, 2)]
+    #[case(10_000, 200)]
+    fn backups_take_pages_of_fifty(#[case] backups: usize, #[case] wanted: usize) {
+        assert_eq!(pages(backups), wanted);
+    }
+
+    #[rstest]
+    #[case::nothing_is_known(None, 10_000, false)]
+    #[case::nothing_is_there(Some(0), 51, true)]
+    #[case::nothing_is_there_and_little_is_asked(Some(0), 50, false)]
+    #[case::as_many(Some(120), 120, false)]
+    #[case::fewer_but_not_by_a_page(Some(101), 150, false)]
+    #[case::fewer_by_a_page(Some(100), 101, true)]
+    #[case::more(Some(500), 120, false)]
+    fn a_listing_is_chosen_only_where_it_may_be_cheaper(
+        #[case] at_least: Option<usize>,
+        #[case] ids: usize,
+        #[case] listing: bool,
+    ) {
+        assert_eq!(Outlook { at_least, ..Outlook::default() }.favours_listing(ids), listing);
+    }
+
+    #[test]
+    fn what_a_listing_held_too_much_of_is_forgotten_after_a_while() {
+        let mut outlook = Outlook::default();
+        outlook.shows(10);
+        assert!(outlook.favours_listing(120));
+        outlook.at_least = Some(120);
+        let tried = (0..2 * ANEW).filter(|_| {
+            outlook.shows(10);
+            let tried = outlook.favours_listing(120);
+            if tried {
+                // It still holds too much.
+                outlook.at_least = Some(120);
+            }
+            tried
+        });
+        assert_eq!(tried.count(), 2);
     }
 }

@@ -53,15 +53,17 @@ impl Turns {
 }
 
 impl Partition {
-    /// Takes the token for a write where there is one. Otherwise the objects concerned are told when it is their turn.
-    pub(super) fn take_turn(self: &Arc<Self>, id: &BackupId) -> bool {
+    /// Takes the token for a write where there is one, and tells since when it is at hand. Otherwise the objects concerned are told
+    /// when it is their turn.
+    pub(super) fn take_turn(self: &Arc<Self>, id: &BackupId) -> Option<Instant> {
         let turn = self.change(id, |entry| entry.affair.as_mut().and_then(|affair| affair.turn.take())).flatten();
         let room = self.writes.available_permits() > 0;
-        if room
-            && (turn.is_some_and(|since| since.elapsed() < KEPT)
-                || (self.turns.is_empty() && self.bucket.try_take(Class::Write)))
-        {
-            return true;
+        let turn = turn.filter(|since| since.elapsed() < KEPT);
+        if room && turn.is_some() {
+            return turn;
+        }
+        if room && self.turns.is_empty() && self.bucket.try_take(Class::Write) {
+            return Some(Instant::now());
         }
         let mut line = self.turns.lock();
         if line.waiting.insert(*id) {
@@ -70,7 +72,7 @@ impl Partition {
         if !std::mem::replace(&mut line.dispatching, true) {
             tokio::spawn(Arc::clone(self).give_turns());
         }
-        false
+        None
     }
 
     async fn give_turns(self: Arc<Self>) {

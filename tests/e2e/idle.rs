@@ -91,7 +91,7 @@ async fn versions(world: &World) -> BTreeMap<String, Option<String>> {
 }
 
 /// The API server's own count of the requests for the objects and for events. A watch is none: it is counted when it ends.
-async fn requests_to_the_api_server(world: &World) -> BTreeMap<String, String> {
+pub(crate) async fn requests_to_the_api_server(world: &World) -> BTreeMap<String, String> {
     let output = world.kubectl(&["get", "--raw", "/metrics"]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metrics = String::from_utf8(output.stdout).unwrap();
