@@ -90,6 +90,12 @@ impl Claims {
         self.of(object).is_some_and(|known| known.uid == uid)
     }
 
+    /// The names of an object, as they are kept here; `None` when the watch doesn't know it, or another one of that name.
+    #[must_use]
+    pub fn known(&self, object: &ObjectKey, uid: &str) -> Option<&ObjectKey> {
+        self.by_object.get_key_value(object).map(|(key, _)| key).filter(|key| self.is_known(key, uid))
+    }
+
     /// The object, first in the order of names, that contradicts this one.
     #[must_use]
     pub fn rival(&self, object: &ObjectKey, intent: &Intent) -> Option<Rival> {

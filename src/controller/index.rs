@@ -3,25 +3,22 @@
 use std::{collections::HashSet, sync::Arc};
 
 use futures::{Stream, StreamExt, future};
-use kube::{
-    Api,
-    runtime::{WatchStreamExt, watcher},
-};
+use kube::{Api, runtime::watcher};
 
 use super::{
     Readiness,
     context::Context,
-    object::{Guarded, key_of, slim},
+    object::{Watched, key_of},
     watch,
 };
 use crate::claims::ObjectKey;
 
 /// The watch, with what it delivers noted in the index of claims. Its errors are retried for ever, and shown by readiness.
 pub(super) fn watched(
-    api: Api<Guarded>,
+    api: Api<Watched>,
     mut index: Index,
-) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    watch::enduring(api).modify(slim).filter_map(move |mut event| {
+) -> impl Stream<Item = watcher::Result<watcher::Event<Watched>>> + Send {
+    watch::enduring(api).filter_map(move |mut event| {
         index.note(&mut event);
         future::ready(event.ok().map(Ok))
     })
@@ -44,7 +41,7 @@ impl Index {
         Self { context, readiness, namespace, watch, listed: HashSet::new(), asking: Vec::new() }
     }
 
-    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Guarded>>) {
+    fn note(&mut self, event: &mut watcher::Result<watcher::Event<Watched>>) {
         match event {
             Ok(watcher::Event::Init) => {
                 self.listed.clear();
@@ -52,8 +49,8 @@ impl Index {
             }
             Ok(watcher::Event::InitApply(object)) => {
                 let key = key_of(&*object);
-                self.set(object);
-                if object.0.as_ref().is_ok_and(|object| self.context.asks(object)) {
+                self.context.note(object);
+                if self.context.asks(object) {
                     self.asking.push(key.clone());
                 }
                 self.listed.insert(key);
@@ -68,22 +65,13 @@ impl Index {
                 }
                 self.readiness.listed(self.watch);
             }
-            Ok(watcher::Event::Apply(object)) => self.set(object),
+            Ok(watcher::Event::Apply(object)) => self.context.note(object),
             Ok(watcher::Event::Delete(object)) => {
                 let key = key_of(&*object);
                 tracing::info!(object = %key, "the object is gone; nothing is changed in AWS");
                 self.context.forget(&key);
             }
             Err(error) => self.readiness.failed(self.watch, self.namespace.as_deref(), error),
-        }
-    }
-
-    fn set(&self, object: &mut Guarded) {
-        if let Err(error) = &object.0 {
-            tracing::error!(object = %key_of(object), error = %error, "the object can't be decoded and is skipped");
-            self.context.forget(&key_of(object));
-        } else if let Ok(decoded) = &mut object.0 {
-            self.context.note(decoded);
         }
     }
 }

@@ -3,6 +3,8 @@
 mod cluster;
 mod context;
 mod index;
+mod kept;
+mod memory;
 mod object;
 mod pass;
 mod readiness;
@@ -35,7 +37,7 @@ use self::{
     cluster::ClusterError,
     context::Context,
     index::{Index, watched},
-    object::{Guarded, key_of},
+    object::{Watched, key_of},
     pass::Pass,
 };
 use crate::{
@@ -194,7 +196,7 @@ fn controller(
     woken: UnboundedReceiver<ObjectKey>,
 ) -> impl Stream<Item = ()> + Send + 'static {
     let client = watch::paced(client);
-    let api: Api<Guarded> = match &namespace {
+    let api: Api<Watched> = match &namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
@@ -202,11 +204,10 @@ fn controller(
     let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);
     // What is reflected is what is kept. An object needs a pass by itself only when it asks for something.
     let asking = Arc::clone(context);
-    let objects = watched(api, index).reflect(writer).touched_objects().filter(move |object| {
-        let asks =
-            object.as_ref().ok().and_then(|object| object.0.as_ref().ok()).is_some_and(|object| asking.asks(object));
-        future::ready(asks)
-    });
+    let objects = watched(api, index)
+        .reflect(writer)
+        .touched_objects()
+        .filter(move |object| future::ready(object.as_ref().is_ok_and(|object| asking.asks(object))));
     let woken = woken.map(|key| ObjectRef::new(&key.name).within(&key.namespace));
     Controller::for_stream(objects, store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
@@ -220,35 +221,35 @@ fn controller(
         })
 }
 
-async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ClusterError> {
+async fn reconcile(object: Arc<Watched>, context: Arc<Context>) -> Result<Action, ClusterError> {
     let Ok(_open) = context.gate.try_read() else {
         // On a standby that may take days: then with the object as it is by that time.
         drop(context.gate.read().await);
         return Ok(if context.is_stopping() { Action::await_change() } else { Action::requeue(Duration::ZERO) });
     };
-    let Ok(decoded) = &object.0 else { return Ok(Action::await_change()) };
+    let Some(intent) = object.intent(context.default_region().as_ref()) else { return Ok(Action::await_change()) };
     if context.is_stopping() {
         return Ok(Action::await_change());
     }
     let _active = context.metrics.active();
     let started = Instant::now();
-    let key = key_of(decoded);
-    let span = spans::pass(&key, decoded.metadata.generation, decoded.spec.backup_id.as_str());
-    let result = Box::pin(Pass::new(&context, decoded, key.clone()).run()).instrument(span.clone()).await;
+    let key = key_of(&*object);
+    let span = spans::pass(&key, object.metadata.generation, intent.backup_id.as_str());
+    let result = Box::pin(Pass::new(&context, &object, intent, key.clone()).run()).instrument(span.clone()).await;
     let word = if result.is_ok() { "requeue_after" } else { "error" };
     context.metrics.reconciled(word, started.elapsed());
     if !span.is_disabled() {
-        let concluded = context.remembered(&key, decoded).concluded;
+        let concluded = context.memory.concluded(&key).map(|kept| kept.status());
         let ready = concluded.as_ref().and_then(|status| status.condition(READY));
         let outcome = if result.is_ok() { "success" } else { "error" };
         spans::passed(&span, outcome, ready.map(|ready| ready.reason.as_str()));
     }
     let next = result?;
-    context.succeeded(&key, next);
+    context.memory.succeeded(&key, next);
     Ok(next.map_or_else(Action::await_change, Action::requeue))
 }
 
-fn after_error(object: Arc<Guarded>, error: &ClusterError, context: Arc<Context>) -> Action {
+fn after_error(object: Arc<Watched>, error: &ClusterError, context: Arc<Context>) -> Action {
     let key = key_of(&*object);
     let wait = context.failed(&key);
     tracing::warn!(object = %key, error = %error, "the pass failed and is tried again in {wait:?}");

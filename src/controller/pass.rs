@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use super::{
     cluster::ClusterError,
-    context::{Context, Remembered, is_open},
+    context::Context,
+    memory::{Remembered, is_open, is_unseen},
     object::Watched,
 };
 use crate::{
@@ -77,19 +78,16 @@ pub(super) struct Weighed {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(context: &'a Context, object: &'a Watched, key: ObjectKey) -> Self {
-        let intent = object.intent(context.default_region().as_ref());
-        let Remembered { stored, concluded, shown, asked_since, due } = context.remembered(&key, object);
+    pub(super) fn new(context: &'a Context, object: &'a Watched, intent: Intent, key: ObjectKey) -> Self {
+        let Remembered { stored, concluded, shown, asked_since, due } = context.memory.recall(&key, object);
         let now = context.clock.now();
-        let previous = match concluded {
-            Some(own) if own == stored => own,
-            Some(own) => Arc::new(status::resume(&own, &stored, now)),
-            None => Arc::clone(&stored),
-        };
+        let own = concluded.filter(|own| *own != stored);
+        let stored = Arc::new(stored.status());
+        let previous =
+            own.map_or_else(|| Arc::clone(&stored), |own| Arc::new(status::resume(&own.status(), &stored, now)));
         let request = open_request(&object.metadata, &previous).map(str::to_owned);
         let mirrored = CloudHsmBackupStatus::clone(&previous);
         let (fresh, notices, drift) = (false, Vec::new(), None);
-        let (stored, shown) = (stored, shown);
         Self {
             context,
             object,
@@ -111,11 +109,8 @@ impl<'a> Pass<'a> {
     /// Returns when the object needs another pass though nothing changes.
     pub(super) async fn run(mut self) -> Result<Next, ClusterError> {
         self.context.refresh_claim(&self.key, &self.intent);
-        let generation = self.intent.generation;
-        let unseen = |status: &CloudHsmBackupStatus| {
-            status.observed_generation != Some(generation) || status.condition(READY).is_none()
-        };
-        let asked = unseen(&self.stored) || is_open(&self.object.metadata, generation, &self.previous);
+        let metadata = &self.object.metadata;
+        let asked = is_unseen(metadata, &self.stored) || is_open(metadata, &self.previous);
         self.fresh = asked;
         let Some(scope) = self.intent.scope.clone() else { return self.without_region(asked).await.map(Some) };
         let mut held = self.context.inventory.hold(&scope, &self.intent.backup_id).await;

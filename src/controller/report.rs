@@ -1,6 +1,6 @@
 //! The end of a pass: what it found, as the object's status, its events and its metrics.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
     cluster::ClusterError,
@@ -45,7 +45,7 @@ impl Pass<'_> {
         let showing = status::showing(&self.previous, asked, held.has_looked(), held.is_stale());
         let ready = match (&rival, showing) {
             (None, Showing::Nothing) => {
-                self.context.conclude(&self.key, &self.intent.uid, self.previous, self.shown);
+                self.context.conclude(&self.key, &self.intent.uid, &self.previous, self.shown);
                 return Ok(held.next());
             }
             (_, Showing::Ready(ready)) => ready,
@@ -158,9 +158,8 @@ impl Pass<'_> {
         } = self;
         let now = context.clock.now();
         let next = status::conclude(mirrored, verdict, intent.generation, request.as_deref(), now);
-        let next = if next == *previous { Arc::clone(&previous) } else { Arc::new(next) };
         // What others wrote over it is put right with the next look, and not at once: so two processes never write in turns.
-        let write = *next != *stored && (fresh || *next != *previous);
+        let write = next != *stored && (fresh || next != *previous);
         if write {
             context.write_status(&key, object, &stored, &next).await?;
             tracing::info!(object = %key, ready = verdict.ready, reason = verdict.reason.as_str(), verdict.message, "status");
@@ -172,11 +171,11 @@ impl Pass<'_> {
         let stalled = stalled.map(|condition| Notice::stalled(&condition.reason, &condition.message));
         if let Some(held) = held {
             shown = held.shown();
-            if !write && *next != *stored {
+            if !write && next != *stored {
                 held.await_next();
             }
         }
-        context.conclude(&key, &intent.uid, Arc::clone(&next), shown);
+        context.conclude(&key, &intent.uid, &next, shown);
         for notice in notices.into_iter().chain(stalled) {
             context.events.publish(object, notice).await;
         }

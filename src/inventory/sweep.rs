@@ -183,7 +183,17 @@ impl Partition {
         drop(entries);
         self.metrics.sweep_begun(&self.scope, self.aws.known_account(&self.scope));
         let began = self.sent();
-        Some(Round { began, ids, together: PER_PAGE, failed: false, alone: turn, way, listed: false, pages: 0, span: spans::sweep(self.scope.region.as_str()) })
+        Some(Round {
+            began,
+            ids,
+            together: PER_PAGE,
+            failed: false,
+            alone: turn,
+            way,
+            listed: false,
+            pages: 0,
+            span: spans::sweep(self.scope.region.as_str()),
+        })
     }
 
     /// One request more; `true` once the round is over.
