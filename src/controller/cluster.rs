@@ -7,10 +7,12 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use super::object::Watched;
 use crate::{
-    api::{CloudHsmBackup, CloudHsmBackupStatus, FIELD_MANAGER},
+    api::{CloudHsmBackupStatus, FIELD_MANAGER},
     claims::ObjectKey,
     leadership::Leadership,
     spans,
@@ -21,6 +23,9 @@ use crate::{
 const READ: Duration = Duration::from_secs(4);
 
 const WRITE: Duration = Duration::from_secs(10);
+
+/// How many statuses are written at once. More don't make the API server faster, and each takes a connection on both sides.
+const WRITES: usize = 16;
 
 /// A call to the API server that failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,17 +60,17 @@ impl ClusterError {
 }
 
 /// The API server.
-#[derive(Clone)]
 pub(super) struct Cluster {
     client: Client,
     leadership: Leadership,
+    writes: Semaphore,
 }
 
 impl Cluster {
     /// Through this client. Nothing is written unless this process leads.
     #[must_use]
     pub(super) fn new(client: Client, leadership: Leadership) -> Self {
-        Self { client, leadership }
+        Self { client, leadership, writes: Semaphore::new(std::env::var("LAB_WRITES").ok().and_then(|n| n.parse().ok()).unwrap_or(WRITES)) }
     }
 
     /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;
@@ -74,7 +79,7 @@ impl Cluster {
     /// # Errors
     ///
     /// When the API server didn't answer well, or not in time.
-    pub(super) async fn read(&self, key: &ObjectKey) -> Result<Option<(CloudHsmBackup, Instant)>, ClusterError> {
+    pub(super) async fn read(&self, key: &ObjectKey) -> Result<Option<(Watched, Instant)>, ClusterError> {
         let valid_until = Instant::now() + READ;
         let read = self.api(key).get_opt(&key.name).await_within("GET", key, READ).await?;
         Ok(read.map(|object| (object, valid_until)))
@@ -91,18 +96,19 @@ impl Cluster {
         object: &impl ResourceExt,
         previous: &CloudHsmBackupStatus,
         next: &CloudHsmBackupStatus,
-    ) -> Result<CloudHsmBackup, ClusterError> {
+    ) -> Result<Watched, ClusterError> {
         let patch = json!({"metadata": {"uid": object.uid()}, "status": replacing(previous, next)});
         // A merge patch and not server-side apply: apply leaves what others have put there, and a falsified status shall not stay.
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         let (api, patch) = (self.api(key), Patch::Merge(&patch));
+        let _turn = self.writes.acquire().await;
         self.leadership
             .while_leading(api.patch_status(&key.name, &params, &patch))
             .await_within("status PATCH", key, WRITE)
             .await
     }
 
-    fn api(&self, key: &ObjectKey) -> Api<CloudHsmBackup> {
+    fn api(&self, key: &ObjectKey) -> Api<Watched> {
         Api::namespaced(self.client.clone(), &key.namespace)
     }
 }

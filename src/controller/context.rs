@@ -15,7 +15,7 @@ use tokio::sync::RwLock;
 use super::{
     cluster::{Cluster, ClusterError},
     memory::Memory,
-    object::{Watched, key_of, version},
+    object::{Watched, key_of},
 };
 use crate::{
     api::CloudHsmBackupStatus,
@@ -248,7 +248,7 @@ impl Context {
         // Held to the end, as above.
         let claims = lock(&self.claims);
         if let Some(key) = claims.known(key, &stored.metadata.uid.clone().unwrap_or_default()) {
-            self.memory.wrote(key, version(&stored.metadata), &stored.status.unwrap_or_default());
+            self.memory.wrote(key, stored.version(), stored.status);
         }
         Ok(())
     }

@@ -148,9 +148,9 @@ impl Memory {
     }
 
     /// Remembers a status that was written until the watch delivers it.
-    pub(super) fn wrote(&self, key: &ObjectKey, resource_version: Option<u64>, status: &CloudHsmBackupStatus) {
+    pub(super) fn wrote(&self, key: &ObjectKey, resource_version: Option<u64>, status: Kept) {
         if let Some(local) = self.lock().get_mut(key) {
-            local.written = Some(Box::new(Written { resource_version, status: Kept::of(status) }));
+            local.written = Some(Box::new(Written { resource_version, status }));
         }
     }
 

@@ -92,13 +92,8 @@ impl Watched {
 
     /// As which version it is stored.
     pub(super) fn version(&self) -> Option<u64> {
-        version(&self.metadata)
+        self.metadata.resource_version.as_ref().and_then(|version| version.parse().ok())
     }
-}
-
-/// As which version an object is stored.
-pub(super) fn version(metadata: &ObjectMeta) -> Option<u64> {
-    metadata.resource_version.as_ref().and_then(|version| version.parse().ok())
 }
 
 /// The object's namespace and name.

@@ -300,9 +300,9 @@ impl<'a> Pass<'a> {
     async fn permit(&self, held: &Held, sight: &Sight) -> Result<Result<Permit, Refusal>, ClusterError> {
         let read =
             self.context.cluster.read(&self.key).await.inspect_err(|_| self.context.metrics.reconcile_error())?;
-        let Some((live, valid_until)) = read else { return Ok(Err(Refusal::ObjectChanged)) };
+        let live = read.and_then(|(live, end)| Some((live.intent(self.context.default_region().as_ref())?, end)));
+        let Some((live, valid_until)) = live else { return Ok(Err(Refusal::ObjectChanged)) };
         let Some(lease_end) = self.context.leadership.valid_until() else { return Ok(Err(Refusal::NotLeading)) };
-        let live = Intent::of(&live.metadata, &live.spec, self.context.default_region().as_ref());
         let situation = Situation {
             intent: &self.intent,
             sight,
