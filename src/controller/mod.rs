@@ -28,6 +28,7 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{self, ObjectRef},
+        watcher,
     },
 };
 use tokio::time::Instant;
@@ -202,12 +203,15 @@ fn controller(
     };
     let (store, writer) = reflector::store();
     let index = Index::new(Arc::clone(context), readiness.clone(), namespace, index);
-    // What is reflected is what is kept. An object needs a pass by itself only when it asks for something.
+    // An object needs a pass by itself only when it asks for something. What a list holds is woken by the index, at its end.
     let asking = Arc::clone(context);
-    let objects = watched(api, index)
-        .reflect(writer)
-        .touched_objects()
-        .filter(move |object| future::ready(object.as_ref().is_ok_and(|object| asking.asks(object))));
+    let objects = watched(api, index).reflect(writer).filter_map(move |event| {
+        future::ready(match event {
+            Ok(watcher::Event::Apply(object)) if asking.asks(&object) => Some(Ok(object)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+    });
     let woken = woken.map(|key| ObjectRef::new(&key.name).within(&key.namespace));
     Controller::for_stream(objects, store)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
