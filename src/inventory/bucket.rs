@@ -24,10 +24,10 @@ const PROBE: Duration = Duration::from_secs(1);
 const PATIENCE: u8 = 4;
 
 /// The most by which requests are drawn out where AWS throttles.
-const SLOWEST: u32 = 64;
+const SLOWEST: u32 = 8;
 
-/// After so many good answers they are drawn out less.
-const GOOD: u32 = 40;
+/// After so many good answers they are drawn out half as much.
+const GOOD: u32 = 20;
 
 /// What a request is for, in the order in which they go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +135,7 @@ impl Bucket {
         queue.good = queue.good.saturating_add(1);
         if queue.good >= GOOD {
             queue.good = 0;
-            queue.slow = queue.slow.saturating_sub(1);
+            queue.slow /= 2;
         }
         if queue.failures > 0 {
             queue.failures = 0;
@@ -154,7 +154,8 @@ impl Bucket {
         let probing = std::mem::take(&mut queue.probing);
         if queue.paused_until.is_none_or(|until| until <= now) || probing {
             queue.failures = queue.failures.saturating_add(1);
-            if throttled {
+            // Where nothing gets through it is the pause that grows.
+            if throttled && (queue.slow == 0 || queue.good > 0) {
                 queue.slow = (queue.slow * 2).clamp(1, SLOWEST);
                 queue.good = 0;
             }
