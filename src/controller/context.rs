@@ -91,8 +91,8 @@ pub(super) struct Remembered {
     pub(super) shown: Option<Shown>,
     /// When the object began to ask for what it asks for.
     pub(super) asked_since: Instant,
-    /// Whether the time has come that the last pass named.
-    pub(super) due: bool,
+    /// The time that the last pass named.
+    pub(super) due: Option<Instant>,
 }
 
 impl Context {
@@ -287,7 +287,7 @@ impl Context {
             concluded: local.concluded.clone(),
             shown: local.shown,
             asked_since: *local.asked_since.get_or_insert_with(Instant::now),
-            due: local.due.is_some_and(|due| due <= Instant::now()),
+            due: local.due,
         }
     }
 
