@@ -70,7 +70,11 @@ impl Cluster {
     /// Through this client. Nothing is written unless this process leads.
     #[must_use]
     pub(super) fn new(client: Client, leadership: Leadership) -> Self {
-        Self { client, leadership, writes: Semaphore::new(std::env::var("LAB_WRITES").ok().and_then(|n| n.parse().ok()).unwrap_or(WRITES)) }
+        Self {
+            client,
+            leadership,
+            writes: Semaphore::new(std::env::var("LAB_WRITES").ok().and_then(|n| n.parse().ok()).unwrap_or(WRITES)),
+        }
     }
 
     /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;

@@ -57,8 +57,8 @@ pub(super) struct Remembered {
     pub(super) shown: Option<Shown>,
     /// When the object began to ask for what it asks for.
     pub(super) asked_since: Instant,
-    /// Whether the time has come that the last pass named.
-    pub(super) due: bool,
+    /// The time that the last pass named.
+    pub(super) due: Option<Instant>,
 }
 
 impl Memory {
@@ -120,7 +120,7 @@ impl Memory {
         let mut all = self.lock();
         let Some(local) = all.get_mut(key) else {
             let (stored, asked_since) = (object.status.clone(), Instant::now());
-            return Remembered { stored, concluded: None, shown: None, asked_since, due: false };
+            return Remembered { stored, concluded: None, shown: None, asked_since, due: None };
         };
         local.written.take_if(|written| written.resource_version <= object.version());
         Remembered {
@@ -128,7 +128,7 @@ impl Memory {
             concluded: local.concluded.clone(),
             shown: local.shown,
             asked_since: *local.asked_since.get_or_insert_with(Instant::now),
-            due: local.due.is_some_and(|due| due <= Instant::now()),
+            due: local.due,
         }
     }
 

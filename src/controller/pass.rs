@@ -58,7 +58,9 @@ pub(super) struct Pass<'a> {
     /// What AWS showed when it was concluded.
     pub(super) shown: Option<Shown>,
     asked_since: Instant,
+    /// Whether the time has come that the last pass named; and if not, how long it is until then.
     due: bool,
+    left: Option<Duration>,
     /// Whether this pass answers something, or has looked at AWS.
     pub(super) fresh: bool,
     /// Events to send once the status is written.
@@ -80,6 +82,8 @@ pub(super) struct Weighed {
 impl<'a> Pass<'a> {
     pub(super) fn new(context: &'a Context, object: &'a Watched, intent: Intent, key: ObjectKey) -> Self {
         let Remembered { stored, concluded, shown, asked_since, due } = context.memory.recall(&key, object);
+        let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let (due, left) = (left.is_some_and(|left| left.is_zero()), left.filter(|left| !left.is_zero()));
         let now = context.clock.now();
         let own = concluded.filter(|own| *own != stored);
         let stored = Arc::new(stored.status());
@@ -100,6 +104,7 @@ impl<'a> Pass<'a> {
             shown,
             asked_since,
             due,
+            left,
             fresh,
             notices,
             drift,
@@ -115,7 +120,8 @@ impl<'a> Pass<'a> {
         let Some(scope) = self.intent.scope.clone() else { return self.without_region(asked).await.map(Some) };
         let mut held = self.context.inventory.hold(&scope, &self.intent.backup_id).await;
         if !asked && !self.has_work(&held) {
-            return Ok(held.next());
+            // A pass that finds nothing to do takes no other one's place.
+            return Ok(held.next().into_iter().chain(self.left).min());
         }
         let failed = held.failed().filter(|failed| failed.write.is_none());
         match failed {

@@ -23,6 +23,12 @@ const PROBE: Duration = Duration::from_secs(1);
 /// How often in a row a class may be passed over by those before it.
 const PATIENCE: u8 = 4;
 
+/// The most by which requests are drawn out where AWS throttles.
+const SLOWEST: u32 = 8;
+
+/// After so many good answers they are drawn out half as much.
+const GOOD: u32 = 20;
+
 /// What a request is for, in the order in which they go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
@@ -39,6 +45,8 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddlewa
 /// The bucket.
 pub(super) struct Bucket {
     limiter: Limiter,
+    /// Between two tokens in the long run.
+    period: Duration,
     queue: Mutex<Queue>,
     arrived: Notify,
 }
@@ -54,6 +62,11 @@ struct Queue {
     /// Whether the last probe has neither failed nor succeeded.
     probing: bool,
     failures: u32,
+    /// AWS lets through less than the bucket gives: so many times its period is between two requests. None where it didn't throttle.
+    slow: u32,
+    good: u32,
+    /// When the next request may go, for that reason.
+    paced: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -68,12 +81,13 @@ impl Bucket {
         // AWS counts requests when they arrive, and some are faster on their way than others: a little of the burst is kept back, so
         // that requests sent at the right times don't arrive too early.
         let burst = rate.burst.saturating_sub((rate.burst / 20).max(1));
-        let period = Duration::from_secs_f64(1.0 / rate.per_second.max(0.001));
-        let quota = Quota::with_period(period.max(Duration::from_nanos(1)));
+        let period = Duration::from_secs_f64(1.0 / rate.per_second.max(0.001)).max(Duration::from_nanos(1));
+        let quota = Quota::with_period(period);
         let quota = quota.unwrap_or(Quota::per_second(NonZeroU32::MIN));
         let quota = quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
         Self {
             limiter: Limiter::direct_with_clock(quota, MonotonicClock),
+            period,
             queue: Mutex::default(),
             arrived: Notify::new(),
         }
@@ -87,9 +101,12 @@ impl Bucket {
     pub(super) fn try_take(&self, class: Class) -> bool {
         let mut queue = self.lock();
         let now = Instant::now();
-        let taken = !queue.dispatching && queue.opens(class).is_none_or(|at| at <= now) && self.limiter.check().is_ok();
+        let taken = !queue.dispatching
+            && queue.opens(class).is_none_or(|at| at <= now)
+            && queue.paced.is_none_or(|at| at <= now)
+            && self.limiter.check().is_ok();
         if taken {
-            queue.probe(class, now);
+            queue.sent(class, now, self.period);
         }
         taken
     }
@@ -115,6 +132,11 @@ impl Bucket {
     /// AWS gave a good answer.
     pub(super) fn succeeded(&self) {
         let mut queue = self.lock();
+        queue.good = queue.good.saturating_add(1);
+        if queue.good >= GOOD {
+            queue.good = 0;
+            queue.slow /= 2;
+        }
         if queue.failures > 0 {
             queue.failures = 0;
             queue.probing = false;
@@ -132,6 +154,11 @@ impl Bucket {
         let probing = std::mem::take(&mut queue.probing);
         if queue.paused_until.is_none_or(|until| until <= now) || probing {
             queue.failures = queue.failures.saturating_add(1);
+            // Where nothing gets through it is the pause that grows.
+            if throttled && (queue.slow == 0 || queue.good > 0) {
+                queue.slow = (queue.slow * 2).clamp(1, SLOWEST);
+                queue.good = 0;
+            }
         }
         queue.paused_until = now.checked_add(delay(queue.failures));
         if throttled {
@@ -150,12 +177,15 @@ impl Bucket {
                 let now = Instant::now();
                 match queue.next(now) {
                     Err(at) => at.saturating_duration_since(now),
-                    Ok(class) => match self.limiter.check() {
-                        Ok(()) => {
-                            queue.serve(class, now);
-                            continue;
-                        }
-                        Err(not_until) => not_until.wait_time_from(MonotonicClock.now()),
+                    Ok(class) => match queue.paced.filter(|at| *at > now) {
+                        Some(at) => at.saturating_duration_since(now),
+                        None => match self.limiter.check() {
+                            Ok(()) => {
+                                queue.serve(class, now, self.period);
+                                continue;
+                            }
+                            Err(not_until) => not_until.wait_time_from(MonotonicClock.now()),
+                        },
                     },
                 }
             };
@@ -213,7 +243,8 @@ impl Queue {
     }
 
     /// What is sent while there is a pause is a probe.
-    fn probe(&mut self, class: Class, now: Instant) {
+    fn sent(&mut self, class: Class, now: Instant, period: Duration) {
+        self.paced = (self.slow > 0).then(|| now + period * self.slow);
         if class == Class::Asked && self.paused_until.is_some_and(|until| until > now) {
             self.probed = Some(now);
             self.probing = true;
@@ -221,8 +252,8 @@ impl Queue {
     }
 
     /// Gives the token to the first of the class.
-    fn serve(&mut self, class: Class, now: Instant) {
-        self.probe(class, now);
+    fn serve(&mut self, class: Class, now: Instant, period: Duration) {
+        self.sent(class, now, period);
         for other in [Class::Write, Class::Routine] {
             let line = self.line(other);
             line.passed_over =

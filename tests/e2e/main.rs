@@ -1,6 +1,14 @@
 //! The operator's binary on a real control plane, with the emulator as AWS. One process, so that all tests share a control plane.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod chaos;
 mod conflicts;

@@ -77,7 +77,7 @@ async fn a_region_that_is_down_slows_no_other_and_each_has_its_own_metrics() {
                     .map(|what| format!("cloudhsm_backup_sweep_{what}{labels} "))
                     .iter()
                     .all(|start| lines.iter().any(|line| line.starts_with(start)));
-                let one = lines.contains(&format!("cloudhsm_backup_sweep_pages{labels} 1"));
+                let one = lines.contains(&format!("cloudhsm_backup_sweep_pages{labels} 1.0"));
                 if all && one && lines.len() == 3 { Ok(()) } else { Err(format!("{lines:?}")) }
             })
             .await;

@@ -26,7 +26,7 @@ fn order(queue: &mut Queue, tokens: usize) -> Vec<Class> {
     let now = Instant::now();
     std::iter::from_fn(|| {
         let class = queue.next(now).ok()?;
-        queue.serve(class, now);
+        queue.serve(class, now, SECOND);
         Some(class)
     })
     .take(tokens)
@@ -113,16 +113,16 @@ fn while_aws_fails_one_user_a_second_goes_through_and_nobody_else() {
     let now = Instant::now();
     queue.paused_until = Some(now + SECOND * 10);
     assert_eq!(queue.next(now), Ok(Class::Asked));
-    queue.serve(Class::Asked, now);
+    queue.serve(Class::Asked, now, SECOND);
     assert_eq!(queue.next(now), Err(now + SECOND));
     assert_eq!(queue.next(now + SECOND), Ok(Class::Asked));
-    queue.serve(Class::Asked, now + SECOND);
+    queue.serve(Class::Asked, now + SECOND, SECOND);
     assert_eq!(queue.next(now + SECOND), Err(now + SECOND * 2));
     // When the pause is over sooner than that, so is the wait.
     queue.paused_until = Some(now + SECOND + SECOND / 2);
     assert_eq!(queue.next(now + SECOND), Err(now + SECOND + SECOND / 2));
     assert_eq!(queue.next(now + SECOND * 2), Ok(Class::Asked));
-    queue.serve(Class::Asked, now + SECOND * 2);
+    queue.serve(Class::Asked, now + SECOND * 2, SECOND);
     assert_eq!(queue.next(now + SECOND * 2), Ok(Class::Write));
 }
 
@@ -217,4 +217,46 @@ async fn a_good_answer_opens_for_all_that_wait() {
     bucket.take(Class::Asked).await;
     bucket.succeeded();
     tokio::time::timeout(SECOND * 20, futures::future::join_all(waiting)).await.unwrap();
+}
+
+#[test]
+fn where_aws_throttles_requests_are_drawn_out_the_more_the_more_often_and_less_again_after_good_answers() {
+    let bucket = bucket(1_000, 10.0);
+    let gap = |bucket: &Bucket| {
+        let mut queue = bucket.lock();
+        let now = Instant::now();
+        queue.sent(Class::Asked, now, bucket.period);
+        queue.paced.map(|at| (at - now).as_millis())
+    };
+    assert_eq!(gap(&bucket), None);
+    bucket.failed(false, |_| Duration::ZERO);
+    assert_eq!(gap(&bucket), None, "that was no throttling");
+    let mut gaps = Vec::new();
+    for _ in 0..5 {
+        bucket.failed(true, |_| Duration::ZERO);
+        gaps.push(gap(&bucket).unwrap());
+        bucket.failed(true, |_| Duration::ZERO);
+        assert_eq!(gap(&bucket), gaps.last().copied(), "nothing got through in between");
+        bucket.succeeded();
+    }
+    assert_eq!(gaps, [100, 200, 400, 800, 800]);
+    for wanted in [Some(400), Some(200), Some(100), None] {
+        for _ in 0..GOOD {
+            bucket.succeeded();
+        }
+        assert_eq!(gap(&bucket), wanted);
+    }
+}
+
+#[tokio::test]
+async fn after_a_throttle_no_burst_follows() {
+    let bucket = Arc::new(bucket(100, 50.0));
+    bucket.failed(true, |_| Duration::from_millis(500));
+    bucket.take(Class::Routine).await;
+    // What came in meanwhile is 25 tokens.
+    let began = Instant::now();
+    for _ in 0..10 {
+        bucket.take(Class::Routine).await;
+    }
+    assert!(began.elapsed() >= Duration::from_millis(190), "{:?}", began.elapsed());
 }
