@@ -299,7 +299,7 @@ pub fn confirm(situation: &Situation<'_>, live: &Intent, valid_until: Instant) -
         uid: intent.uid.clone(),
         generation: intent.generation,
         scope: scope.clone(),
-        backup_id: intent.backup_id.clone(),
+        backup_id: intent.backup_id,
         arn: backup.arn.clone(),
         call,
         valid_until,

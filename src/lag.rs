@@ -66,7 +66,7 @@ pub fn recall(status: &CloudHsmBackupStatus, intent: &Intent, now: Timestamp) ->
     let before = Backup {
         delete_timestamp: write.previous_delete_timestamp.as_ref().map(|time| time.0),
         never_expires: write.previous_never_expires,
-        ..Backup::new(intent.backup_id.clone(), write.previous_backup_state.as_str().into())
+        ..Backup::new(intent.backup_id, write.previous_backup_state.as_str().into())
     };
     let unshown = Unshown { call, before, answer, recalled: true };
     // Where the status itself shows what was before, something else came after the write.

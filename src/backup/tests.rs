@@ -31,7 +31,7 @@ fn any_other_backup_id_is_refused_and_the_error_shows_the_pattern(#[case] text: 
 #[test]
 fn an_answer_is_filled_in_but_for_what_the_write_may_have_changed() {
     let id: BackupId = "backup-ro5c4er4aac".parse().unwrap();
-    let mut before = Backup::new(id.clone(), BackupState::PendingDeletion);
+    let mut before = Backup::new(id, BackupState::PendingDeletion);
     before.arn = Some("arn".into());
     before.delete_timestamp = Timestamp::from_second(7).ok();
     before.tags.insert("team".into(), "payments".into());

@@ -82,7 +82,7 @@ impl Pass<'_> {
         let resync = self.context.resync;
         self.context.find_default_region().await;
         if let Showing::Ready(ready) = status::showing(&self.previous, asked, false, self.context.inventory.is_old()) {
-            let place = Place { backup_id: self.intent.backup_id.clone(), region: None, account: None };
+            let place = Place { backup_id: self.intent.backup_id, region: None, account: None };
             self.conclude(&failing(&failure, ready, &place), None).await?;
         }
         Ok(backoff::delay(failure.class, 1, resync, 0.0))
@@ -183,7 +183,7 @@ impl Pass<'_> {
     }
 
     pub(super) fn place(&self, scope: &Scope, account: Option<AccountId>) -> Place {
-        Place { backup_id: self.intent.backup_id.clone(), region: Some(scope.region.clone()), account }
+        Place { backup_id: self.intent.backup_id, region: Some(scope.region.clone()), account }
     }
 
     /// The account looked in: of the backup's ARN, else of the credentials.

@@ -29,6 +29,9 @@ struct Row {
     permanent_deletion: Option<i64>,
 }
 
+/// Further labels, and the value.
+type Sample = (Vec<(&'static str, String)>, i64);
+
 impl fmt::Debug for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Objects").finish_non_exhaustive()
@@ -70,7 +73,7 @@ impl Objects {
 impl Collector for Objects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let rows = self.lock();
-        let mut metric = |name: &str, help: &str, of: &dyn Fn(&Row) -> Option<(Vec<(&'static str, String)>, i64)>| {
+        let mut metric = |name: &str, help: &str, of: &dyn Fn(&Row) -> Option<Sample>| {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (object, row) in &*rows {
                 let Some((labels, value)) = of(row) else { continue };

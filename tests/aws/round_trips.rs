@@ -57,7 +57,7 @@ async fn a_backup_is_deleted_restored_and_exempted_from_retention() {
     let bench = Bench::ready();
 
     let answer = bench.write(Call::DeleteBackup).await.unwrap();
-    assert_eq!((answer.backup.id.clone(), &answer.backup.state), (id(), &BackupState::PendingDeletion));
+    assert_eq!((answer.backup.id, &answer.backup.state), (id(), &BackupState::PendingDeletion));
     assert!(answer.backup.delete_timestamp.unwrap() > Timestamp::now());
     assert_eq!(answer.request_id.as_deref(), bench.requests("DeleteBackup")[0]["request_id"].as_str());
     assert_eq!(bench.found().await, answer.backup);
