@@ -76,6 +76,11 @@ impl Clients {
         built.entry(scope.clone()).or_insert_with(|| self.build(scope)).clone()
     }
 
+    /// Lets go of the clients of a scope.
+    pub(super) fn leave(&self, scope: &Scope) {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
+
     fn build(&self, scope: &Scope) -> Client {
         let region = Region::new(scope.region.as_str().to_owned());
         let name = format!("{:?} {}", scope.identity, scope.region);

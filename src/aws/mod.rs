@@ -155,6 +155,11 @@ impl Aws {
         self.inner.write(permit).await
     }
 
+    /// Lets go of a scope's connections. They are made again when they are needed.
+    pub fn leave(&self, scope: &Scope) {
+        self.inner.clients.leave(scope);
+    }
+
     /// The account of the scope's credentials where it is known already.
     #[must_use]
     pub fn known_account(&self, scope: &Scope) -> Option<AccountId> {

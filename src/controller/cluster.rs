@@ -25,7 +25,7 @@ const READ: Duration = Duration::from_secs(4);
 const WRITE: Duration = Duration::from_secs(10);
 
 /// How many statuses are written at once. More don't make the API server faster, and each takes a connection on both sides.
-const WRITES: usize = 16;
+const WRITES: usize = 32;
 
 /// A call to the API server that failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +70,7 @@ impl Cluster {
     /// Through this client. Nothing is written unless this process leads.
     #[must_use]
     pub(super) fn new(client: Client, leadership: Leadership) -> Self {
-        Self {
-            client,
-            leadership,
-            writes: Semaphore::new(std::env::var("LAB_WRITES").ok().and_then(|n| n.parse().ok()).unwrap_or(WRITES)),
-        }
+        Self { client, leadership, writes: Semaphore::new(WRITES) }
     }
 
     /// Reads the object as it is now, not from a cache. The time is when what was read gets too old to justify an AWS write;

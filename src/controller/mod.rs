@@ -54,8 +54,8 @@ use crate::{
     spans,
 };
 
-/// How many passes run at once per watch. A pass that waits for AWS costs memory and nothing else.
-const CONCURRENCY: u16 = 256;
+/// How many passes run at once per watch. None waits long: for a look a moment, for a write as many as the inventory lets in.
+const CONCURRENCY: u16 = 128;
 
 /// How long a stop waits for the passes under way. Of 30 s the rest is for giving the Lease back and for the last traces.
 const GRACE: Duration = Duration::from_secs(26);

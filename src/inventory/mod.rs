@@ -120,6 +120,11 @@ impl Inventory {
         Arc::clone(partition)
     }
 
+    /// A scope in which there is something.
+    fn known(&self, scope: &Scope) -> Option<Arc<Partition>> {
+        self.partitions().by_scope.get(scope).map(|(partition, _)| Arc::clone(partition))
+    }
+
     /// Begins to sweep.
     pub fn start(&self) {
         let mut partitions = self.partitions();
@@ -157,14 +162,16 @@ impl Inventory {
 
     /// An object wants to be told of the next look whatever it shows, and if it fails.
     pub fn await_next(&self, scope: &Scope, id: &BackupId) {
-        self.partition(scope).change(id, |entry| entry.awaited = true);
+        if let Some(partition) = self.known(scope) {
+            partition.change(id, |entry| entry.awaited = true);
+        }
     }
 
     /// Takes up a write of the process before this one, made `age` ago, unless this process knows better. A standby hears of one after the
     /// other, and the last counts.
     pub fn recall(&self, scope: &Scope, id: &BackupId, unshown: Unshown, age: Duration) {
-        let Some(since) = Instant::now().checked_sub(age) else { return };
-        self.partition(scope).change(id, |entry| {
+        let (Some(since), Some(partition)) = (Instant::now().checked_sub(age), self.known(scope)) else { return };
+        partition.change(id, |entry| {
             // Statuses have whole seconds.
             let older = |held: &(Unshown, Instant)| held.0.recalled && held.1 <= since + Duration::from_secs(1);
             if entry.looked.is_none() && entry.affair().unshown.as_deref().is_none_or(older) {
@@ -178,9 +185,22 @@ impl Inventory {
 
     /// Forgets a backup that no object names any more, but for what must outlive the object: a write not shown yet, a refusal.
     pub fn forget(&self, scope: &Scope, id: &BackupId) {
-        let partition = self.partition(scope);
-        if partition.entries().untrack(id) == 0 {
+        let Some(partition) = self.known(scope) else { return };
+        let left = partition.entries().untrack(id);
+        if left == 0 {
             self.metrics.sweep_gone(scope);
+            self.leave(scope);
+        }
+    }
+
+    /// Lets go of a scope in which nothing is left: whoever may create objects may name any number of regions.
+    fn leave(&self, scope: &Scope) {
+        let mut partitions = self.partitions();
+        if partitions.by_scope.get(scope).is_some_and(|(partition, _)| partition.entries().by_id.is_empty()) {
+            if let Some((_, Some(task))) = partitions.by_scope.remove(scope) {
+                task.abort();
+            }
+            self.aws.leave(scope);
         }
     }
 

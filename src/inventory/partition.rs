@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How many writes of a scope are under way at once: a scope in which they hang shall leave room for the passes of others.
-const WRITES: usize = 64;
+const WRITES: usize = 32;
 
 /// After so many failures in a row AWS is asked about no id at all: where that fails too it isn't about single ids.
 const FRUITLESS: usize = 5;
