@@ -120,7 +120,22 @@ async fn what_is_over_is_let_go_of() {
     drop(scene.inventory.hold(&scope(), &id(0)).await);
     scene.track(&[id(1)]);
     scene.sweeps(2).await;
-    assert_eq!(partition.entries().by_id.len(), 1);
+    // The scope was let go of meanwhile, with all that was in it.
+    assert!(partition.entries().by_id.is_empty());
+    assert_eq!(scene.inventory.partition(&scope()).entries().by_id.len(), 1);
+}
+
+#[tokio::test]
+async fn a_scope_in_which_nothing_is_left_is_let_go_of() {
+    let scene = Scene::new(NEVER);
+    scene.inventory.start();
+    for n in 0..20 {
+        let elsewhere = Scope::of_operator(Region::new(format!("xx-nowhere-{n}")));
+        scene.inventory.track(&elsewhere, &id(n));
+        scene.inventory.forget(&elsewhere, &id(n));
+        scene.inventory.forget(&elsewhere, &id(n));
+    }
+    assert!(scene.inventory.partitions().by_scope.is_empty());
 }
 
 #[tokio::test]
