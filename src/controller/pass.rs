@@ -134,7 +134,7 @@ impl<'a> Pass<'a> {
         if asked && !answered {
             held.clear_backoff();
         }
-        if (self.due || !answered) && !self.look(&mut held, LOOK).await {
+        if (self.due || !answered) && !held.look(LOOK).await {
             return Ok(None);
         }
         // The failure of a write of this pass, and whether it has the token for one.
@@ -166,7 +166,7 @@ impl<'a> Pass<'a> {
             if sight.source == Source::Answer {
                 if std::mem::take(&mut turn) {
                     // A write of this pass is done, and another is due: that takes a look of its own.
-                    if self.look(&mut held, LOOK).await {
+                    if held.look(LOOK).await {
                         continue;
                     }
                 }
@@ -185,7 +185,7 @@ impl<'a> Pass<'a> {
                 turn = true;
             }
             if self.is_old(&sight) {
-                if !self.look(&mut held, LOOK).await {
+                if !held.look(LOOK).await {
                     return Ok(None);
                 }
                 continue;
@@ -194,7 +194,7 @@ impl<'a> Pass<'a> {
                 Ok(permit) => permit,
                 Err(Refusal::ObjectChanged | Refusal::NotLeading) => return Ok(Some(SOON)),
                 Err(Refusal::LookTooOld) => {
-                    if !self.look(&mut held, LOOK).await {
+                    if !held.look(LOOK).await {
                         return Ok(None);
                     }
                     continue;
@@ -214,8 +214,7 @@ impl<'a> Pass<'a> {
                     let request_id = failure.request_id.as_deref();
                     tracing::warn!(object = %self.key, error = %failure, request_id, "an AWS write failed");
                     // Nobody knows what is true now until AWS is looked at again; but a throttled write wasn't tried.
-                    let looked =
-                        failure.class != FailureClass::Throttled && self.look(&mut held, LOOK_AFTER_WRITE).await;
+                    let looked = failure.class != FailureClass::Throttled && held.look(LOOK_AFTER_WRITE).await;
                     if !looked || held.failed().is_some_and(|failed| failed.write.is_none()) {
                         return self.write_failed(&scope, &weighed, &mut held, &failure).await;
                     }
@@ -242,11 +241,6 @@ impl<'a> Pass<'a> {
             (Some(rival), Some(told)) => !told.message.contains(&rival.object),
             _ => true,
         }
-    }
-
-    /// Looks at AWS; `false` when there is no answer yet: it brings about another pass.
-    async fn look(&mut self, held: &mut Held, within: Duration) -> bool {
-        held.look(within).await
     }
 
     /// Whether a look is of too long ago for a write, or will be once the object is read again.

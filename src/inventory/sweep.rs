@@ -29,6 +29,7 @@ const COMPANY: usize = 8;
 /// How often the loop shows that it is alive, and when it counts as dead: it may wait for minutes while AWS fails.
 const BEAT: Duration = Duration::from_secs(30);
 const BEAT_BOUND: Duration = Duration::from_secs(15 * 60);
+
 /// After so many sweeps that asked for the known ids a listing is tried again, even if it once held more than these.
 const ANEW: usize = 10;
 
@@ -142,10 +143,10 @@ impl Partition {
             if let Some(alone) = ids.iter().find(|id| is_alone(id)).copied() {
                 ids = vec![alone];
             } else if !ids.is_empty() {
-                let failed =
+                let others =
                     entries.by_id.iter().filter(|(id, entry)| entry.tracked && !entry.alone && !ids.contains(id));
                 let company: Vec<BackupId> =
-                    failed.map(|(id, _)| *id).take(COMPANY.min(PER_PAGE - ids.len())).collect();
+                    others.map(|(id, _)| *id).take(COMPANY.min(PER_PAGE - ids.len())).collect();
                 ids.extend(company);
             }
             ids
