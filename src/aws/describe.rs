@@ -29,7 +29,6 @@ pub struct Listing {
     found: Vec<Backup>,
     token: Option<String>,
     tokens: HashSet<String>,
-    pages: usize,
     empty: usize,
     refused: bool,
 }
@@ -48,18 +47,12 @@ impl Listing {
     }
 
     fn new(ids: Option<Vec<BackupId>>) -> Self {
-        Self { ids, found: Vec::new(), token: None, tokens: HashSet::new(), pages: 0, empty: 0, refused: false }
+        Self { ids, found: Vec::new(), token: None, tokens: HashSet::new(), empty: 0, refused: false }
     }
 
     /// The backups read since this was asked last.
     pub fn take_found(&mut self) -> Vec<Backup> {
         std::mem::take(&mut self.found)
-    }
-
-    /// How many pages were asked for.
-    #[must_use]
-    pub fn pages(&self) -> usize {
-        self.pages
     }
 
     /// Whether AWS refused to look for an id that it doesn't know, rather than to leave it out.
@@ -142,7 +135,6 @@ impl From<Fault> for LookFailed {
 impl Inner {
     /// Reads the next page of a listing.
     pub(super) async fn read_on(&self, scope: &Scope, listing: &mut Listing) -> Result<Progress, LookFailed> {
-        listing.pages += 1;
         let page = self.page(scope, listing).await;
         let malformed = |error| LookFailed::from(Fault::malformed(OPERATION, error, None));
         let (shown, next) = match page {

@@ -165,8 +165,8 @@ impl Entry {
         if !self.is_news(sent) || !(self.awaited || stale) {
             return false;
         }
-        let same = |failed: &Failed| failed.write.is_none() && failed.failure.is_like(failure);
-        let told = self.affair.as_ref().and_then(|affair| affair.failed.as_ref()).is_some_and(same);
+        let same = |failed: &Failed| failed.failure.is_like(failure);
+        let told = self.affair.as_ref().and_then(|affair| affair.failed_look()).is_some_and(same);
         self.awaited = true;
         let failed = Failed { failure: failure.clone(), write: None, sent, until: sent };
         self.affair().failed = Some(failed);
@@ -186,7 +186,7 @@ impl Entry {
     /// When it is to be looked at before the next sweep: after a write, or at once where a look failed (the back-off is the scope's).
     pub(super) fn next_look(&self) -> Option<Instant> {
         let affair = self.affair.as_ref()?;
-        let failed = affair.failed.as_ref().filter(|failed| failed.write.is_none() && !self.alone);
+        let failed = affair.failed_look().filter(|_| !self.alone);
         failed.map(|failed| failed.sent).or(affair.follow_up.map(|(at, _)| at))
     }
 
@@ -221,7 +221,7 @@ impl Affair {
         if !still_unshown {
             self.unshown = None;
         }
-        if self.failed.as_ref().is_some_and(|failed| failed.write.is_none()) {
+        if self.failed_look().is_some() {
             self.recover();
         }
         if sight.observation.backup().is_some_and(|backup| backup.state != BackupState::PendingDeletion) {
@@ -240,6 +240,16 @@ impl Affair {
             let wait = (wait * 2).min(LAG);
             (Instant::now() + wait, wait)
         });
+    }
+
+    /// A look that failed and hasn't been made good.
+    pub(super) fn failed_look(&self) -> Option<&Failed> {
+        self.failed.as_ref().filter(|failed| failed.write.is_none())
+    }
+
+    /// A write that failed, and nothing has come after it.
+    pub(super) fn failed_write(&self) -> Option<&Failed> {
+        self.failed.as_ref().filter(|failed| failed.write.is_some())
     }
 
     /// Whether a token for a write is at hand.

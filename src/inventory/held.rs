@@ -93,7 +93,7 @@ impl Held {
     pub fn has_work(&self) -> bool {
         self.read(|entry| {
             let affair = entry.affair.as_deref();
-            let failed = affair.and_then(|affair| affair.failed.as_ref()).is_some_and(|failed| failed.write.is_none());
+            let failed = affair.and_then(Affair::failed_look).is_some();
             entry.sight.is_some() || failed || affair.is_some_and(Affair::has_turn)
         })
     }
@@ -102,8 +102,7 @@ impl Held {
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
         let now = Instant::now();
-        let failed = self
-            .affair(|affair| affair.failed.as_ref().filter(|failed| failed.write.is_some()).map(|failed| failed.until));
+        let failed = self.affair(|affair| affair.failed_write().map(|failed| failed.until));
         let refused = self.read(Entry::refused_until);
         failed.into_iter().chain(refused).filter(|at| *at > now).min().map(|at| at - now)
     }
@@ -140,7 +139,7 @@ impl Held {
         let asked = self.partition.change(&self.id, |entry| {
             entry.awaited = true;
             if let Some(affair) = &mut entry.affair
-                && affair.failed.as_ref().is_some_and(|failed| failed.write.is_none())
+                && affair.failed_look().is_some()
             {
                 affair.failed = None;
             }
@@ -201,7 +200,7 @@ impl Held {
             }
             Err(WriteError::Failed(failure)) => {
                 if failure.class == FailureClass::Throttled {
-                    self.partition.throttled();
+                    self.partition.back_off(failure.class);
                 }
                 let end = before.as_ref().and_then(|backup| backup.delete_timestamp);
                 let refused = call == Call::RestoreBackup
@@ -229,7 +228,7 @@ impl Held {
     /// What was to be written is done, or no longer wanted: the failure of a write keeps nothing waiting.
     pub fn settle(&mut self) {
         self.change_affair(|affair| {
-            if affair.failed.as_ref().is_some_and(|failed| failed.write.is_some()) {
+            if affair.failed_write().is_some() {
                 affair.recover();
             }
         });

@@ -56,6 +56,13 @@ pub struct Settings {
     pub rate: Rate,
 }
 
+impl Settings {
+    /// Whether a time is more than three resync intervals ago: what was seen then says nothing any more.
+    fn is_long_ago(&self, time: Instant) -> bool {
+        time.elapsed() > self.resync * 3
+    }
+}
+
 /// Objects that name this backup have something to do: AWS shows something new, or a failure is to be shown, or it is their turn.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Changed {
@@ -214,7 +221,7 @@ impl Inventory {
     /// Whether the process is older than three resync intervals.
     #[must_use]
     pub fn is_old(&self) -> bool {
-        self.started.elapsed() > self.settings.resync * 3
+        self.settings.is_long_ago(self.started)
     }
 }
 

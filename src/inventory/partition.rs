@@ -202,7 +202,7 @@ impl Partition {
             self.set_alone(&ids, &failed);
             return Looked::Well;
         }
-        self.back_off(&failed);
+        self.back_off(failed.failure.class);
         Looked::Failed(failed, sent)
     }
 
@@ -256,7 +256,7 @@ impl Partition {
                 for (ids, failed, sent) in suspects {
                     self.fail(&ids, &failed, sent);
                 }
-                self.back_off(&last);
+                self.back_off(last.failure.class);
                 return Looked::Failed(last, sent);
             }
         }
@@ -267,12 +267,11 @@ impl Partition {
     async fn list(&self, ids: &[BackupId]) -> Result<(), (LookFailed, Sent)> {
         let sent = self.sent();
         let mut listing = Listing::of(ids.to_vec());
-        let class = Class::Asked;
         loop {
             match self.aws.read_on(&self.scope, &mut listing).await {
                 Ok(Progress::Complete) => break,
                 // The answer is half there: it goes before others.
-                Ok(Progress::More) => self.bucket.take(class).await,
+                Ok(Progress::More) => self.bucket.take(Class::Asked).await,
                 Err(failed) => return Err((failed, sent)),
             }
         }
@@ -324,20 +323,13 @@ impl Partition {
 
     /// Whether the last good look, or the beginning, is older than three resync intervals.
     pub(super) fn is_stale(&self, entry: &Entry) -> bool {
-        entry.looked.unwrap_or(self.started).elapsed() > self.settings.resync * 3
+        self.settings.is_long_ago(entry.looked.unwrap_or(self.started))
     }
 
-    pub(super) fn back_off(&self, failed: &LookFailed) {
-        let class = failed.failure.class;
+    /// AWS fails or throttles in this way: then nobody sends for a while.
+    pub(super) fn back_off(&self, class: FailureClass) {
         self.bucket.failed(class == FailureClass::Throttled, |tries| {
             backoff::delay(class, tries, self.settings.resync, fastrand::f64())
-        });
-    }
-
-    /// AWS throttles writes too: then nobody sends for a while.
-    pub(super) fn throttled(&self) {
-        self.bucket.failed(true, |tries| {
-            backoff::delay(FailureClass::Throttled, tries, self.settings.resync, fastrand::f64())
         });
     }
 }

@@ -274,7 +274,7 @@ impl Partition {
         let progress = self.aws.read_on(&self.scope, listing).await;
         round.pages += 1;
         if let Err(failed) = &progress {
-            self.back_off(failed);
+            self.back_off(failed.failure.class);
         } else {
             self.bucket.succeeded();
             let tracked = |id: &BackupId| self.read(id, |entry| entry.tracked).unwrap_or_default();
