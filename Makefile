@@ -30,7 +30,7 @@ build: ## Build the operator and the emulator
 
 .PHONY: test
 # Most tests wait most of the time, so more of them run at once than there are cores.
-test: control-plane venv ## Run all tests: units, AWS wire, real control plane, real AWS clients
+test: control-plane tools venv ## Run all tests: units, AWS wire, real control plane, real AWS clients
 	@echo "building the tests: some minutes on two cores the first time, then seconds"
 	@cargo test --locked --workspace --no-run
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} cargo test --locked --workspace
@@ -50,7 +50,7 @@ lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
 	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
-	for script in hack/*.sh tests/control-plane/*.sh emulator/tests/clients/*.sh .ci/run; do bash -n $$script; done
+	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -65,6 +65,10 @@ crds: ## Write the CRD into crds/ after a change of src/api
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
 	@tests/control-plane/build.sh
+
+.PHONY: tools
+tools: ## Build helm, promtool and the other programs that check what ships, from their Go modules
+	@tests/tools/build.sh
 
 .PHONY: venv
 venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator, into target/venv

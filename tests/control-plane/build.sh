@@ -7,29 +7,14 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-root=$(cd ../.. && pwd)
-target=${CARGO_TARGET_DIR:-target}
-[[ $target == /* ]] || target=$root/$target
+what="control plane"
+# shellcheck source=../go-build.sh
+source ../go-build.sh
 bin=$target/control-plane/bin
-
-fail() {
-  echo "control plane: $*" >&2
-  exit 1
-}
 
 [[ $(uname) == Linux ]] || fail "runs on Linux only, as it lets the kernel end what a killed test leaves behind"
 
-# A Go that is older than go.mod asks for either fetches the right one by itself or says here why it doesn't.
-need=$(sed -n 's/^go //p' go.mod)
-command -v go >/dev/null || fail "Go is not installed; Go $need or newer builds the test control plane"
-go_version=$(go env GOVERSION 2>&1) || fail "needs Go $need or newer: $go_version"
-[[ $(printf '%s\n' "$need" "${go_version#go}" | sort -V | head -n 1) == "$need" ]] ||
-  fail "needs Go $need or newer, found $go_version"
-
-# required MODULE: its version. `go list -m` would download half of the module graph to say the same.
-required() {
-  sed -En "s|^(require)?[[:space:]]*$1 (v[^ ]+).*|\2|p" go.mod
-}
+need_go
 kubernetes=$(required k8s.io/kubernetes)
 etcd=$(required go.etcd.io/etcd/server/v3)
 IFS=. read -r major minor _ <<<"${kubernetes#v}"
@@ -40,33 +25,12 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   ldflags+=" -X $package.gitVersion=$kubernetes -X $package.gitMajor=$major -X $package.gitMinor=$minor"
   ldflags+=" -X $package.gitTreeState=clean"
 done
-flags=(-mod=readonly -buildvcs=false -trimpath -ldflags "$ldflags")
+flags=(-ldflags "$ldflags")
 
 mkdir -p "$bin"
 trap 'rm -f "$bin"/.*."$$"' EXIT
 
-# build NAME PACKAGE DESCRIPTION: builds one binary unless the stamp beside it says that nothing it is made of changed.
-build() {
-  local name=$1 package=$2 description=$3 sources=() stamp
-  [[ $package != ./* ]] || sources=("$package"/*.go)
-  stamp=$({
-    printf '%s\n' "$go_version" "$(go env GOOS GOARCH)" "${flags[@]}"
-    cat go.mod go.sum "${sources[@]}"
-  } | sha256sum)
-  if [[ -x $bin/$name && -f $bin/.$name.stamp && $(<"$bin/.$name.stamp") == "$stamp" ]]; then
-    return
-  fi
-  echo "building $description"
-  SECONDS=0
-  # Under another name first: an interrupted build leaves no half binary, and a running one isn't overwritten.
-  CGO_ENABLED=0 go build "${flags[@]}" -o "$bin/.$name.$$" "$package"
-  rm -f "$bin/.$name.stamp"
-  mv "$bin/.$name.$$" "$bin/$name"
-  echo "$stamp" >"$bin/.$name.stamp"
-  echo "built $name in $SECONDS s"
-}
-
-build control-plane ./cmd/control-plane "control-plane, the supervisor of the others: some seconds"
+build control-plane ./cmd/control-plane "control-plane, the supervisor of the others: some seconds" "${flags[@]}"
 if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   for name in etcd kube-apiserver kubectl; do
     [[ -x $KUBEBUILDER_ASSETS/$name ]] || fail "KUBEBUILDER_ASSETS ($KUBEBUILDER_ASSETS) has no $name"
@@ -78,8 +42,8 @@ if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
 fi
 
 cold="on two cores the first time, for the whole program is compiled from its Go module; seconds after that"
-build etcd ./cmd/etcd "etcd $etcd: about 40 seconds $cold"
-build kubectl k8s.io/kubernetes/cmd/kubectl "kubectl $kubernetes: about a minute $cold"
-build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "kube-apiserver $kubernetes: about 3 minutes $cold"
+build etcd ./cmd/etcd "etcd $etcd: about 40 seconds $cold" "${flags[@]}"
+build kubectl k8s.io/kubernetes/cmd/kubectl "kubectl $kubernetes: about a minute $cold" "${flags[@]}"
+build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver "kube-apiserver $kubernetes: about 3 minutes $cold" "${flags[@]}"
 build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager \
-  "kube-controller-manager $kubernetes: about a minute $cold"
+  "kube-controller-manager $kubernetes: about a minute $cold" "${flags[@]}"
