@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export CARGO_TERM_PROGRESS_WHEN ?= never
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+CHART := charts/cloudhsm-backup-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
@@ -44,12 +45,14 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
 .PHONY: lint
-lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
+lint: $(CARGO_DENY) ## Check format, lints, licences, banned crates and the chart
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
 	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
+	tests/tools/build.sh helm
+	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 
 .PHONY: fmt
@@ -58,9 +61,15 @@ fmt: ## Format the code
 	gofmt -w tests/control-plane
 
 .PHONY: crds
-crds: ## Write the CRD into crds/ after a change of src/api
+crds: ## Write the CRD into crds/ and the chart after a change of src/api
 	cargo run --quiet --locked -- crd > crds/cloudhsmbackups.yaml.new
 	mv crds/cloudhsmbackups.yaml.new crds/cloudhsmbackups.yaml
+	cp crds/cloudhsmbackups.yaml $(CHART)/files/crds/
+
+.PHONY: chart
+chart: ## Write the chart's README after a change of its values
+	@tests/tools/build.sh helm-docs
+	$(TARGET)/tools/bin/helm-docs --chart-search-root charts --sort-values-order file --log-level warning
 
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules

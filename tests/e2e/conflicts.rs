@@ -171,14 +171,12 @@ async fn objects_that_agree_share_one_call() {
 
 #[tokio::test]
 async fn a_conflict_is_found_across_watched_namespaces_and_before_anything_is_done_after_a_restart() {
-    let world = World::new("conflict-one").await;
+    let mut world = World::new("conflict-one").await;
     let other = World::new("conflict-two").await;
-    // The operator of the first gets its rights in the second too.
-    let role = format!("--role={}-operator-0", other.namespace);
-    let account = format!("--serviceaccount={}:operator", world.namespace);
-    assert!(other.kubectl(&["create", "rolebinding", "guest", &role, &account]).await.status.success());
+    let both = [world.namespace.clone(), other.namespace.clone()];
+    world.watch(&[&both[0], &both[1]]).await;
     world.backup(&id(0), "READY", json!({}));
-    let start = || world.operator().args(["--namespace", &other.namespace]).start();
+    let start = || world.operator().start();
     let operator = ready(start()).await;
     world.declare("kept", &id(0), "Present", json!({})).await;
     world.reason("kept", "Available").await;

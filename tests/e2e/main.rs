@@ -40,6 +40,7 @@ mod probes;
 mod regions;
 mod restore_window;
 mod retention;
+mod rights;
 mod sampler;
 mod starting;
 mod status_rules;

@@ -20,8 +20,8 @@ async fn a_namespace_that_is_forbidden_or_gone_keeps_no_other_from_being_served(
     let world = World::new("watched").await;
     let forbidden = world.control_plane.namespace("forbidden").await;
     let nowhere = format!("{}-nowhere", world.namespace);
-    let operator = world.operator().args(["--namespace", &forbidden, "--namespace", &nowhere]).start();
-    let operator = ready(operator).await;
+    let namespaces = ["--namespace", &world.namespace, "--namespace", &forbidden, "--namespace", &nowhere];
+    let operator = ready(world.operator().args(namespaces).start()).await;
     for n in 0..2 {
         world.backup(&id(n), "READY", json!({}));
     }
@@ -40,7 +40,7 @@ async fn a_namespace_that_is_forbidden_or_gone_keeps_no_other_from_being_served(
     assert_eq!(operator.http_get("/readyz").await.unwrap().0, 200);
 
     // Once it may, it does.
-    let account = format!("--serviceaccount={}:operator", world.namespace);
+    let account = format!("--serviceaccount={}:{}", world.namespace, world.chart.service_account());
     for (name, verbs, resource) in [
         ("objects", "--verb=get,list,watch", "--resource=cloudhsmbackups.cloudhsm.dev"),
         ("statuses", "--verb=patch", "--resource=cloudhsmbackups.cloudhsm.dev/status"),

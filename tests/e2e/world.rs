@@ -1,8 +1,9 @@
-//! What each test has to itself: a namespace, an AWS, and an operator with exactly the rights it is documented to need.
+//! What each test has to itself: a namespace, an AWS, and an operator that is set up as the chart does it, with the rights the chart
+//! gives it.
 
 use std::{path::PathBuf, process::Output, time::Duration};
 
-use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, REQUESTED_AT, crds};
+use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, REQUESTED_AT};
 use cloudhsm_emulator::{Emulator, Options};
 use k8s_openapi::{api::events::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
@@ -10,7 +11,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use test_support::{ApiProxy, ControlPlane, DEADLINE, Grant, Operator, OperatorBuilder, eventually, rule};
+use test_support::{ApiProxy, Chart, ControlPlane, DEADLINE, Operator, OperatorBuilder, eventually};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The account whose backups the operators of the tests see.
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) emulator: Emulator,
     pub(crate) namespace: String,
+    pub(crate) chart: Chart,
     kubeconfig: PathBuf,
 }
 
@@ -34,28 +36,50 @@ impl World {
     }
 
     pub(crate) async fn on(control_plane: &'static ControlPlane, name: &str) -> Self {
-        let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-        control_plane.apply_crds(&yaml).await;
         let namespace = control_plane.namespace(name).await;
-        let kubeconfig =
-            control_plane.service_account_kubeconfig(&namespace, "operator", &[documented_rights(&namespace)]).await;
+        let watched = [namespace.as_str()];
+        let (chart, kubeconfig) = release(control_plane, &namespace, &watched).await;
+        Self::of(control_plane, namespace, chart, kubeconfig).await
+    }
+
+    /// A world whose operator watches all namespaces. Its control plane must be its own: it writes to whatever object is there.
+    pub(crate) async fn everywhere(control_plane: &'static ControlPlane, name: &str) -> Self {
+        let namespace = control_plane.namespace(name).await;
+        let (chart, kubeconfig) = release(control_plane, &namespace, &[]).await;
+        Self::of(control_plane, namespace, chart, kubeconfig).await
+    }
+
+    async fn of(control_plane: &'static ControlPlane, namespace: String, chart: Chart, kubeconfig: PathBuf) -> Self {
         let emulator = Emulator::start(Options::default()).unwrap();
-        Self { control_plane, client: control_plane.client().await, emulator, namespace, kubeconfig }
+        Self { control_plane, client: control_plane.client().await, emulator, namespace, chart, kubeconfig }
+    }
+
+    /// From now on the operator watches these namespaces, in which it gets its rights.
+    pub(crate) async fn watch(&mut self, namespaces: &[&str]) {
+        (self.chart, self.kubeconfig) = release(self.control_plane, &self.namespace, namespaces).await;
     }
 
     /// An operator of this world, to be started; without further flags it sweeps every [`RESYNC`].
     pub(crate) fn operator(&self) -> OperatorBuilder {
-        Operator::builder(env!("CARGO_BIN_EXE_cloudhsm-backup-operator"))
+        let builder = Operator::builder(env!("CARGO_BIN_EXE_cloudhsm-backup-operator"));
+        let environment = self.chart.environment();
+        environment
+            .into_iter()
+            .fold(builder, |builder, (name, value)| builder.env(name, value))
             .kubeconfig(&self.kubeconfig)
             .aws(&self.emulator.url(), ACCOUNT)
-            .args(["--namespace", &self.namespace])
             .env("CLOUDHSM_BACKUP_OPERATOR_LEADER_ELECT", "false")
             .env("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", format!("{}s", RESYNC.as_secs()))
     }
 
     /// The same, but what it asks of the API server goes through a proxy.
     pub(crate) fn operator_behind(&self, proxy: &ApiProxy) -> OperatorBuilder {
-        self.operator().kubeconfig(&proxy.kubeconfig(&self.kubeconfig))
+        self.operator().kubeconfig(&self.kubeconfig_by(proxy))
+    }
+
+    /// The operator's kubeconfig, which leads through a proxy.
+    pub(crate) fn kubeconfig_by(&self, proxy: &ApiProxy) -> PathBuf {
+        proxy.kubeconfig(&self.kubeconfig)
     }
 
     /// A started operator that is ready.
@@ -133,17 +157,7 @@ impl World {
     }
 
     pub(crate) async fn reason_within(&self, name: &str, reason: &str, deadline: Duration) -> CloudHsmBackup {
-        let api = self.api();
-        let object = eventually(&format!("{name} is {reason}"), deadline, async || {
-            let object = api.get(name).await.map_err(|error| error.to_string())?;
-            let status = object.status.clone().unwrap_or_default();
-            let seen = status.observed_generation == object.metadata.generation;
-            let ready = status.condition(READY).map(|ready| ready.reason.clone());
-            if seen && ready.as_deref() == Some(reason) { Ok(object) } else { Err(format!("{status:?}")) }
-        })
-        .await;
-        check(&object);
-        object
+        reason_of(&self.api(), name, reason, deadline).await
     }
 
     /// The events about an object, oldest first: type, reason, note.
@@ -253,6 +267,25 @@ impl World {
     }
 }
 
+/// Waits until the status speaks of the object as it is now, with this reason, and checks that it is whole.
+pub(crate) async fn reason_of(
+    api: &Api<CloudHsmBackup>,
+    name: &str,
+    reason: &str,
+    deadline: Duration,
+) -> CloudHsmBackup {
+    let object = eventually(&format!("{name} is {reason}"), deadline, async || {
+        let object = api.get(name).await.map_err(|error| error.to_string())?;
+        let status = object.status.clone().unwrap_or_default();
+        let seen = status.observed_generation == object.metadata.generation;
+        let ready = status.condition(READY).map(|ready| ready.reason.clone());
+        if seen && ready.as_deref() == Some(reason) { Ok(object) } else { Err(format!("{status:?}")) }
+    })
+    .await;
+    check(&object);
+    object
+}
+
 /// The id of the `n`-th backup of a test.
 pub(crate) fn id(n: usize) -> String {
     let letter = |power: u32| char::from(b'a' + u8::try_from(n / 26_usize.pow(power) % 26).unwrap());
@@ -275,17 +308,14 @@ pub(crate) async fn ready(operator: Operator) -> Operator {
     operator
 }
 
-/// The rights of the contract, and no other.
-fn documented_rights(namespace: &str) -> Grant {
-    Grant::namespaced(
-        namespace,
-        [
-            rule("cloudhsm.dev", &["cloudhsmbackups"], &["get", "list", "watch"]),
-            rule("cloudhsm.dev", &["cloudhsmbackups/status"], &["patch"]),
-            rule("events.k8s.io", &["events"], &["create", "patch"]),
-            rule("coordination.k8s.io", &["leases"], &["get", "create", "update", "patch"]),
-        ],
-    )
+/// What Helm makes of the chart for an operator in `namespace` that watches `watched`, and a kubeconfig with the rights that this gives.
+async fn release(control_plane: &ControlPlane, namespace: &str, watched: &[&str]) -> (Chart, PathBuf) {
+    let chart = Chart::render(namespace, &json!({"watchNamespaces": watched})).await;
+    for crd in chart.of_kind("CustomResourceDefinition") {
+        control_plane.apply_crds(&crd.to_string()).await;
+    }
+    let kubeconfig = control_plane.rights_of_chart(&chart).await;
+    (chart, kubeconfig)
 }
 
 /// The condition `Ready` of an object.

@@ -80,12 +80,17 @@ impl ControlPlane {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "creating service account {namespace}/{name}: {stderr}");
 
+        self.wait_until_in_effect(namespace, name, grants).await;
+        self.kubeconfig_of_service_account(namespace, name).await
+    }
+
+    /// Waits until a service account may do what it was granted.
+    pub async fn wait_until_in_effect(&self, namespace: &str, name: &str, grants: &[Grant]) {
         let user = format!("system:serviceaccount:{namespace}:{name}");
         let client = self.client().await;
         for grant in grants {
             wait_until_in_effect(&client, &user, grant).await;
         }
-        self.kubeconfig_of_service_account(namespace, name).await
     }
 
     /// A kubeconfig, with a token, for a service account that is there already.

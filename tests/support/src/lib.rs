@@ -12,6 +12,7 @@
 mod access;
 mod api_proxy;
 mod api_request;
+mod chart;
 mod control_plane;
 mod process;
 mod supervisor;
@@ -20,6 +21,7 @@ mod wait;
 pub use access::{Grant, rule};
 pub use api_proxy::{ApiProxy, Fault};
 pub use api_request::ApiRequest;
+pub use chart::{Chart, Helm, tool};
 pub use control_plane::ControlPlane;
 pub use process::{Operator, OperatorBuilder};
 pub use wait::{DEADLINE, consistently, eventually};

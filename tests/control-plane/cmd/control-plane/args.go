@@ -16,11 +16,13 @@ const (
 )
 
 // controllers are those whose work a client of the API sees without any node: namespaces that finish deleting, garbage
-// collection, service accounts and aggregated roles.
+// collection, service accounts, aggregated roles, and the pods of a Deployment, which are admitted or refused.
 var controllers = []string{
 	"clusterrole-aggregation-controller",
+	"deployment-controller",
 	"garbage-collector-controller",
 	"namespace-controller",
+	"replicaset-controller",
 	"root-ca-certificate-publisher-controller",
 	"serviceaccount-controller",
 	"serviceaccount-token-controller",
