@@ -50,6 +50,7 @@ mod telling;
 mod throttled;
 mod traces;
 mod twins;
+mod values;
 mod watching;
 mod wishes;
 mod world;

@@ -1,7 +1,11 @@
 //! What each test has to itself: a namespace, an AWS, and an operator that is set up as the chart does it, with the rights the chart
 //! gives it.
 
-use std::{path::PathBuf, process::Output, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
 
 use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, REQUESTED_AT};
 use cloudhsm_emulator::{Emulator, Options};
@@ -75,6 +79,11 @@ impl World {
     /// The same, but what it asks of the API server goes through a proxy.
     pub(crate) fn operator_behind(&self, proxy: &ApiProxy) -> OperatorBuilder {
         self.operator().kubeconfig(&self.kubeconfig_by(proxy))
+    }
+
+    /// The operator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// The operator's kubeconfig, which leads through a proxy.

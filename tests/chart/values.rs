@@ -1,0 +1,238 @@
+//! Values: those that Helm and the API server take, and those that are refused with a message that names the key.
+
+use std::{collections::BTreeMap, process::Command};
+
+use serde_json::{Value, json};
+use test_support::{Chart, ControlPlane, Helm};
+use tokio::sync::OnceCell;
+
+use crate::release::Release;
+
+fn everything() -> Value {
+    serde_saphyr::from_str(include_str!("everything.yaml")).unwrap()
+}
+
+/// What users choose, beside the defaults.
+fn matrix() -> Vec<Value> {
+    let mut matrix = vec![
+        json!({}),
+        everything(),
+        json!({"mode": "observe", "nameOverride": "hsm"}),
+        json!({"watchNamespaces": ["values-a"], "crds": {"enabled": false}}),
+        json!({"crds": {"keep": false}}),
+        json!({"crds": {"annotations": {"argocd.argoproj.io/sync-options": "ServerSideApply=true,Prune=false"}}}),
+        json!({"leaderElection": {"enabled": false}, "replicas": 1, "podDisruptionBudget": {"enabled": false}}),
+        json!({"serviceAccount": {"create": false, "name": "there-already", "automount": false}, "rbac": {"create": false}}),
+        json!({"aws": {"endpointUrl": "https://vpce-0-x.cloudhsmv2.eu-west-1.vpce.amazonaws.com", "region": "eu-west-1"}}),
+        json!({"networkPolicy": {"enabled": true, "podIdentity": false}}),
+        json!({"image": {"tag": "edge"}, "topologySpreadConstraints": [], "nodeSelector": {}, "resources": {"limits": null, "requests": null}}),
+    ];
+    for region in ["us-east-1", "us-gov-east-1", "cn-northwest-1", "us-iso-east-1", "ap-southeast-4", "eusc-de-east-1"]
+    {
+        matrix.push(json!({"aws": {"region": region}}));
+    }
+    matrix
+}
+
+/// A control plane that knows the Prometheus operator's kinds, and namespaces to watch.
+async fn prepared() -> Release<'static> {
+    static PREPARED: OnceCell<()> = OnceCell::const_new();
+    let control_plane = ControlPlane::shared().await;
+    PREPARED
+        .get_or_init(async || {
+            let release = Release::of(control_plane, "default", "any").await;
+            for crd in crds_of_prometheus() {
+                control_plane.apply_crds(&crd).await;
+            }
+            for namespace in ["values-a", "values-b"] {
+                release.kubectl(&["create", "namespace", namespace], "").await.unwrap();
+            }
+        })
+        .await;
+    Release::new(control_plane, "values").await
+}
+
+/// As the Prometheus operator publishes them in its Go module, which Go compares with `go.sum`.
+fn crds_of_prometheus() -> [String; 2] {
+    const MODULE: &str = "github.com/prometheus-operator/prometheus-operator";
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crds");
+    let required = std::fs::read_to_string(here.join("go.mod")).unwrap();
+    let version =
+        required.lines().find_map(|line| line.trim().strip_prefix(MODULE)).expect("the module is required").trim();
+    let output = Command::new("go")
+        .args(["mod", "download", "-json", &format!("{MODULE}@{version}")])
+        .current_dir(&here)
+        .env("GOFLAGS", "-mod=readonly")
+        .output()
+        .unwrap_or_else(|error| panic!("go: {error}: Go brings the CRDs of the Prometheus operator"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let folder = std::path::Path::new(answer["Dir"].as_str().unwrap()).join("example/prometheus-operator-crd");
+    let read = |kind: &str| std::fs::read_to_string(folder.join(format!("monitoring.coreos.com_{kind}.yaml"))).unwrap();
+    ["servicemonitors", "prometheusrules"].map(read)
+}
+
+#[tokio::test]
+async fn what_is_rendered_is_taken_by_the_api_server_field_by_field() {
+    let release = prepared().await;
+    for values in matrix() {
+        let chart = Chart::render(&release.namespace, &values).await;
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": chart.objects});
+        let arguments =
+            ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts", "-f", "-"];
+        let output =
+            release.kubectl(&arguments, &list.to_string()).await.unwrap_or_else(|error| panic!("{values}: {error}"));
+        assert_eq!(output.lines().count(), chart.objects.len(), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn helm_lints_what_users_choose() {
+    for values in matrix() {
+        let chart = Helm::chart();
+        let arguments = ["lint", "--strict", "--values", "-", chart.to_str().unwrap()];
+        let output = Helm::offline().run(&arguments, &values).await;
+        assert!(output.status.success(), "{values}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[tokio::test]
+async fn wrong_values_are_refused_with_a_message_that_names_the_key() {
+    let twice = json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
+    for (values, parts) in [
+        (json!({"mod": "full"}), ["'mod' not allowed", ""]),
+        (json!({"mode": "sometimes"}), ["/mode", "'full', 'restore-only', 'observe'"]),
+        (json!({"mode": null}), ["missing property 'mode'", ""]),
+        (json!({"watchNamespaces": "hsm"}), ["/watchNamespaces", "want array"]),
+        (json!({"watchNamespaces": ["hsm", "hsm"]}), ["/watchNamespaces", "equal"]),
+        (json!({"watchNamespaces": ["Not A Name"]}), ["/watchNamespaces/0", "pattern"]),
+        // Else it would watch everything.
+        (json!({"watchNamespaces": null}), ["missing property 'watchNamespaces'", ""]),
+        (json!({"resyncInterval": 5}), ["/resyncInterval", "want string"]),
+        (json!({"resyncInterval": "5"}), ["/resyncInterval", "pattern"]),
+        (json!({"resyncInterval": "0m0s"}), ["/resyncInterval", "not"]),
+        (json!({"logFormat": "xml"}), ["/logFormat", "'json', 'text'"]),
+        (json!({"aws": {"region": "https://example.com"}}), ["/aws/region", "pattern"]),
+        (json!({"aws": {"useFIPS": true}}), ["/aws", "'useFIPS' not allowed"]),
+        (json!({"aws": {"useFips": "true"}}), ["/aws/useFips", "want boolean"]),
+        (json!({"aws": {"endpointUrl": "cloudhsm.example.com"}}), ["/aws/endpointUrl", "pattern"]),
+        (json!({"aws": {"qps": 0}}), ["/aws/qps", "minimum"]),
+        (json!({"aws": {"burst": 1.5}}), ["/aws/burst", "want integer"]),
+        (json!({"crds": {"keep": "yes"}}), ["/crds/keep", "want boolean"]),
+        // Else it would not be kept.
+        (json!({"crds": {"keep": null}}), ["/crds", "missing property 'keep'"]),
+        (json!({"serviceAccount": {"anotations": {}}}), ["/serviceAccount", "'anotations' not allowed"]),
+        (json!({"serviceAccount": {"annotations": {"a": 1}}}), ["/serviceAccount/annotations/a", "want string"]),
+        (json!({"rbac": {"aggregateEditRole": 1}}), ["/rbac/aggregateEditRole", "want boolean"]),
+        (json!({"replicas": "2"}), ["/replicas", "want integer"]),
+        (json!({"replicas": -1}), ["/replicas", "minimum"]),
+        (json!({"podDisruptionBudget": {"maxUnavailable": 0}}), ["/podDisruptionBudget/maxUnavailable", "minimum"]),
+        (
+            json!({"podDisruptionBudget": {"maxUnavailable": "half"}}),
+            ["/podDisruptionBudget/maxUnavailable", "pattern"],
+        ),
+        (json!({"image": {"digest": "sha256:abc"}}), ["/image/digest", "pattern"]),
+        (json!({"image": {"repository": "a@b"}}), ["/image/repository", "pattern"]),
+        (json!({"listen": "8080"}), ["/listen", "pattern"]),
+        (json!({"resources": {"limit": {}}}), ["/resources", "'limit' not allowed"]),
+        (json!({"livenessProbe": {"httpGet": {}}}), ["/livenessProbe", "'httpGet' not allowed"]),
+        (json!({"extraEnv": [{"name": "A", "value": 1}]}), ["/extraEnv/0/value", "want string"]),
+        (json!({"extraEnv": {"A": "1"}}), ["/extraEnv", "want array"]),
+        (json!({"networkPolicy": {"metricsFrom": [{}]}}), ["/networkPolicy/metricsFrom/0", "minProperties"]),
+        (
+            json!({"networkPolicy": {"aws": {"to": [{"cidr": "10.0.0.0/8"}]}}}),
+            ["/networkPolicy/aws/to/0", "'cidr' not allowed"],
+        ),
+        (json!({"serviceMonitor": {"interval": "often"}}), ["/serviceMonitor/interval", "pattern"]),
+        (
+            json!({"prometheusRule": {"alerts": {"Any": {"level": "page"}}}}),
+            ["/prometheusRule/alerts/Any", "'level' not allowed"],
+        ),
+        (
+            json!({"dashboard": {"labels": {"grafana_dashboard": 1}}}),
+            ["/dashboard/labels/grafana_dashboard", "want string"],
+        ),
+        // What the schema can't tell.
+        (json!({"leaderElection": {"enabled": false}}), ["replicas: ", "leaderElection.enabled"]),
+        (json!({"aws": {"endpointUrl": "https://example.com", "useFips": true}}), ["aws.endpointUrl: ", "aws.useFips"]),
+        (
+            json!({"aws": {"endpointUrl": "https://example.com", "useDualStack": true}}),
+            ["aws.endpointUrl: ", "aws.useDualStack"],
+        ),
+        (json!({"serviceAccount": {"create": false}}), ["serviceAccount.name: ", "serviceAccount.create"]),
+        (json!({"extraEnv": twice}), ["extraEnv: A: ", "twice"]),
+        (json!({"extraEnv": [{"name": "RUST_LOG", "value": "debug"}]}), ["extraEnv: RUST_LOG: ", "a value of its own"]),
+        (
+            json!({"prometheusRule": {"enabled": true, "alerts": {"NoSuchAlert": {}}}}),
+            ["prometheusRule.alerts: ", "NoSuchAlert"],
+        ),
+    ] {
+        let error = Chart::rendered("any", &values).await.expect_err(&values.to_string());
+        for part in parts {
+            assert!(error.contains(part), "{values}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_is_told_what_the_values_say() {
+    let chart = Chart::render("operators", &json!({})).await;
+    assert_eq!(chart.container()["args"], json!(["run"]));
+    let defaults: BTreeMap<&str, &str> = chart.environment().into_iter().collect();
+    let prefixed = |name: &str| defaults[format!("CLOUDHSM_BACKUP_OPERATOR_{name}").as_str()];
+    assert_eq!((prefixed("MODE"), prefixed("RESYNC_INTERVAL"), prefixed("LISTEN")), ("full", "5m", "0.0.0.0:8080"));
+    assert_eq!((prefixed("AWS_QPS"), prefixed("AWS_BURST"), prefixed("LOG_FORMAT")), ("10", "40", "json"));
+    assert_eq!(
+        (prefixed("LEADER_ELECT"), prefixed("LEASE_NAMESPACE"), prefixed("LEASE_NAME")),
+        ("true", "operators", Chart::RELEASE)
+    );
+    assert!(
+        defaults
+            .keys()
+            .all(|name| !name.starts_with("AWS_") && !name.ends_with("_NAMESPACE") || name.contains("LEASE"))
+    );
+
+    let mut values = everything();
+    values["extraEnv"] = json!([]);
+    let chart = Chart::render("operators", &values).await;
+    let told: BTreeMap<&str, &str> = chart.environment().into_iter().collect();
+    for (name, value) in [
+        ("CLOUDHSM_BACKUP_OPERATOR_MODE", "restore-only"),
+        ("CLOUDHSM_BACKUP_OPERATOR_NAMESPACE", "values-a,values-b"),
+        ("CLOUDHSM_BACKUP_OPERATOR_RESYNC_INTERVAL", "1h0m30s"),
+        ("CLOUDHSM_BACKUP_OPERATOR_AWS_QPS", "0.5"),
+        ("CLOUDHSM_BACKUP_OPERATOR_AWS_BURST", "1000000"),
+        ("CLOUDHSM_BACKUP_OPERATOR_LISTEN", "[::]:9090"),
+        ("CLOUDHSM_BACKUP_OPERATOR_LEASE_NAME", "backups"),
+        ("CLOUDHSM_BACKUP_OPERATOR_LOG_FORMAT", "text"),
+        ("RUST_LOG", "info,kube=debug"),
+        ("AWS_REGION", "us-gov-west-1"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+    ] {
+        assert_eq!(told[name], value, "{name}");
+    }
+    let container = chart.container();
+    assert_eq!(container["ports"][0]["containerPort"], 9090);
+    let digest = format!("registry.example.com:5000/a/b:1.2.3-rc.1@sha256:{}", "0a".repeat(32));
+    assert_eq!(container["image"], digest);
+    assert_eq!(container["args"], json!(["run", "--lease-name=other"]));
+}
+
+#[tokio::test]
+async fn alerts_and_dashboard_are_those_of_the_files() {
+    let read = |file: &str| std::fs::read_to_string(Helm::chart().join("files").join(file)).unwrap();
+    let chart =
+        Chart::render("any", &json!({"prometheusRule": {"enabled": true}, "dashboard": {"enabled": true}})).await;
+    let alerts: Value = serde_saphyr::from_str(&read("alerts.yaml")).unwrap();
+    let rule = chart.of_kind("PrometheusRule").next().unwrap();
+    // Templates of Prometheus go through Helm as they are.
+    assert_eq!(rule["spec"]["groups"], alerts["groups"]);
+    let dashboard = chart.of_kind("ConfigMap").next().unwrap();
+    let text = dashboard["data"]["cloudhsm-backup-operator.json"].as_str().unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(text).unwrap(),
+        serde_json::from_str::<Value>(&read("dashboard.json")).unwrap()
+    );
+    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
+}
