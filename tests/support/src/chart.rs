@@ -1,4 +1,5 @@
 //! The chart, as Helm renders it, and Helm itself.
+#![allow(clippy::indexing_slicing, reason = "a JSON value says null where it has no such key")]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
