@@ -1,29 +1,21 @@
 //! A release from its installation to its end, and what becomes of the CRD and of the objects.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::path::PathBuf;
 
 use kube::ResourceExt;
 use serde_json::{Value, json};
-use test_support::{ControlPlane, DEADLINE, Helm, eventually};
+use test_support::{ControlPlane, DEADLINE, eventually};
 
-use crate::release::{CRD, Release};
+use crate::release::{CRD, Release, copy_of_chart};
 
 /// A copy of the chart, of the next version and with a column more in its CRD; it is there until the control plane ends.
 fn next_version(control_plane: &ControlPlane) -> PathBuf {
-    let chart = control_plane.dir().join("next-version");
-    let copied = Command::new("cp").arg("-R").arg(Helm::chart()).arg(&chart).status().unwrap();
-    assert!(copied.success());
-    let edit = |file: &str, from: &str, to: &str| {
-        let path = chart.join(file);
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{file} has no {from}");
-        fs::write(path, text.replace(from, to)).unwrap();
-    };
-    edit("Chart.yaml", "\nversion: ", "\nversion: 9");
+    let chart = copy_of_chart(&control_plane.dir().join("next-version"));
+    chart.edit("Chart.yaml", "\nversion: ", "\nversion: 9");
     let column =
         "  - additionalPrinterColumns:\n    - jsonPath: .status.hsmType\n      name: HSM-Type\n      type: string\n";
-    edit("files/crds/cloudhsmbackups.yaml", "  - additionalPrinterColumns:\n", column);
-    chart
+    chart.edit("files/crds/cloudhsmbackups.yaml", "  - additionalPrinterColumns:\n", column);
+    chart.0
 }
 
 async fn has_new_column(release: &Release<'_>) -> bool {

@@ -12,6 +12,7 @@
 mod adoption;
 mod files;
 mod lifecycle;
+mod monitoring;
 mod neighbours;
 mod pods;
 mod release;

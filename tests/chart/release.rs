@@ -1,6 +1,10 @@
 //! A release of the chart in a namespace of a control plane, and its Helm.
 
-use std::{path::PathBuf, process::Output};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
 
 use kube::{
     Api, Client,
@@ -10,6 +14,27 @@ use serde_json::{Value, json};
 use test_support::{Chart, ControlPlane, Helm};
 
 pub(crate) const CRD: &str = "cloudhsmbackups.cloudhsm.dev";
+
+/// A copy of the chart in a directory that isn't there yet, to be changed.
+pub(crate) fn copy_of_chart(directory: &Path) -> ChartCopy {
+    let copied = Command::new("cp").arg("-R").arg(Helm::chart()).arg(directory).status().unwrap();
+    assert!(copied.success());
+    ChartCopy(directory.to_owned())
+}
+
+pub(crate) struct ChartCopy(pub(crate) PathBuf);
+
+impl ChartCopy {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.0.join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        self.write(file, &text.replace(from, to));
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        fs::write(self.0.join(file), text).unwrap();
+    }
+}
 
 pub(crate) struct Release<'a> {
     pub(crate) control_plane: &'a ControlPlane,

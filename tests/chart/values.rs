@@ -27,11 +27,38 @@ fn matrix() -> Vec<Value> {
         json!({"networkPolicy": {"enabled": true, "podIdentity": false}}),
         json!({"image": {"tag": "edge"}, "topologySpreadConstraints": [], "nodeSelector": {}, "resources": {"limits": null, "requests": null}}),
     ];
+    matrix.extend(
+        fences("yaml")
+            .filter(|fence| fence.trim_start().starts_with("# values.yaml"))
+            .map(|fence| serde_saphyr::from_str::<Value>(fence).unwrap_or_else(|error| panic!("{fence}: {error}"))),
+    );
     for region in ["us-east-1", "us-gov-east-1", "cn-northwest-1", "us-iso-east-1", "ap-southeast-4", "eusc-de-east-1"]
     {
         matrix.push(json!({"aws": {"region": region}}));
     }
     matrix
+}
+
+/// What the README shows, of that language.
+fn fences(language: &str) -> impl Iterator<Item = &'static str> {
+    const README: &str = include_str!("../../charts/cloudhsm-backup-operator/README.md");
+    let start = format!("```{language}\n");
+    let fences = README.split("```").skip(1).step_by(2);
+    fences.filter_map(move |fence| fence.strip_prefix(&start[3..]))
+}
+
+#[tokio::test]
+async fn the_readme_shows_manifests_that_the_api_server_takes() {
+    let release = prepared().await;
+    let manifests: Vec<&str> =
+        fences("yaml").filter(|fence| !fence.trim_start().starts_with("# values.yaml")).collect();
+    assert!(!manifests.is_empty());
+    for manifest in manifests {
+        // In a namespace that is there.
+        let manifest = manifest.replace("namespace: hsm", &format!("namespace: {}", release.namespace));
+        let arguments = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
+        release.kubectl(&arguments, &manifest).await.unwrap_or_else(|error| panic!("{manifest}: {error}"));
+    }
 }
 
 /// A control plane that knows the Prometheus operator's kinds, and namespaces to watch.
@@ -217,22 +244,4 @@ async fn the_operator_is_told_what_the_values_say() {
     let digest = format!("registry.example.com:5000/a/b:1.2.3-rc.1@sha256:{}", "0a".repeat(32));
     assert_eq!(container["image"], digest);
     assert_eq!(container["args"], json!(["run", "--lease-name=other"]));
-}
-
-#[tokio::test]
-async fn alerts_and_dashboard_are_those_of_the_files() {
-    let read = |file: &str| std::fs::read_to_string(Helm::chart().join("files").join(file)).unwrap();
-    let chart =
-        Chart::render("any", &json!({"prometheusRule": {"enabled": true}, "dashboard": {"enabled": true}})).await;
-    let alerts: Value = serde_saphyr::from_str(&read("alerts.yaml")).unwrap();
-    let rule = chart.of_kind("PrometheusRule").next().unwrap();
-    // Templates of Prometheus go through Helm as they are.
-    assert_eq!(rule["spec"]["groups"], alerts["groups"]);
-    let dashboard = chart.of_kind("ConfigMap").next().unwrap();
-    let text = dashboard["data"]["cloudhsm-backup-operator.json"].as_str().unwrap();
-    assert_eq!(
-        serde_json::from_str::<Value>(text).unwrap(),
-        serde_json::from_str::<Value>(&read("dashboard.json")).unwrap()
-    );
-    assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
 }

@@ -38,6 +38,7 @@ mod outages_of_aws;
 mod places;
 mod probes;
 mod regions;
+mod release;
 mod restore_window;
 mod retention;
 mod rights;

@@ -24,7 +24,7 @@ async fn what_the_values_say_is_what_the_operator_does() {
         ],
     });
     let chart = Chart::render(&world.namespace, &values).await;
-    let builder = Operator::builder(env!("CARGO_BIN_EXE_cloudhsm-backup-operator")).kubeconfig(world.kubeconfig());
+    let builder = Operator::builder(env!("CARGO_BIN_EXE_cloudhsm-backup-operator")).kubeconfig(&world.kubeconfig);
     let operator = chart.environment().into_iter().fold(builder, |builder, (name, value)| builder.env(name, value));
     let _operator = ready(operator.start()).await;
     world.declare("payments", &id(0), "Deleted", json!({})).await;

@@ -1,11 +1,7 @@
 //! What each test has to itself: a namespace, an AWS, and an operator that is set up as the chart does it, with the rights the chart
 //! gives it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Output,
-    time::Duration,
-};
+use std::{path::PathBuf, process::Output, time::Duration};
 
 use cloudhsm_backup_operator::api::{CloudHsmBackup, READY, REQUESTED_AT};
 use cloudhsm_emulator::{Emulator, Options};
@@ -17,6 +13,8 @@ use kube::{
 use serde_json::{Value, json};
 use test_support::{ApiProxy, Chart, ControlPlane, DEADLINE, Operator, OperatorBuilder, eventually};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+use crate::release::release;
 
 /// The account whose backups the operators of the tests see.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -31,7 +29,7 @@ pub(crate) struct World {
     pub(crate) emulator: Emulator,
     pub(crate) namespace: String,
     pub(crate) chart: Chart,
-    kubeconfig: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
 }
 
 impl World {
@@ -46,21 +44,14 @@ impl World {
         Self::of(control_plane, namespace, chart, kubeconfig).await
     }
 
-    /// A world whose operator watches all namespaces. Its control plane must be its own: it writes to whatever object is there.
-    pub(crate) async fn everywhere(control_plane: &'static ControlPlane, name: &str) -> Self {
-        let namespace = control_plane.namespace(name).await;
-        let (chart, kubeconfig) = release(control_plane, &namespace, &[]).await;
-        Self::of(control_plane, namespace, chart, kubeconfig).await
-    }
-
-    async fn of(control_plane: &'static ControlPlane, namespace: String, chart: Chart, kubeconfig: PathBuf) -> Self {
+    pub(crate) async fn of(
+        control_plane: &'static ControlPlane,
+        namespace: String,
+        chart: Chart,
+        kubeconfig: PathBuf,
+    ) -> Self {
         let emulator = Emulator::start(Options::default()).unwrap();
         Self { control_plane, client: control_plane.client().await, emulator, namespace, chart, kubeconfig }
-    }
-
-    /// From now on the operator watches these namespaces, in which it gets its rights.
-    pub(crate) async fn watch(&mut self, namespaces: &[&str]) {
-        (self.chart, self.kubeconfig) = release(self.control_plane, &self.namespace, namespaces).await;
     }
 
     /// An operator of this world, to be started; without further flags it sweeps every [`RESYNC`].
@@ -79,11 +70,6 @@ impl World {
     /// The same, but what it asks of the API server goes through a proxy.
     pub(crate) fn operator_behind(&self, proxy: &ApiProxy) -> OperatorBuilder {
         self.operator().kubeconfig(&self.kubeconfig_by(proxy))
-    }
-
-    /// The operator's kubeconfig.
-    pub(crate) fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
     }
 
     /// The operator's kubeconfig, which leads through a proxy.
@@ -315,16 +301,6 @@ pub(crate) async fn ready(operator: Operator) -> Operator {
     })
     .await;
     operator
-}
-
-/// What Helm makes of the chart for an operator in `namespace` that watches `watched`, and a kubeconfig with the rights that this gives.
-async fn release(control_plane: &ControlPlane, namespace: &str, watched: &[&str]) -> (Chart, PathBuf) {
-    let chart = Chart::render(namespace, &json!({"watchNamespaces": watched})).await;
-    for crd in chart.of_kind("CustomResourceDefinition") {
-        control_plane.apply_crds(&crd.to_string()).await;
-    }
-    let kubeconfig = control_plane.rights_of_chart(&chart).await;
-    (chart, kubeconfig)
 }
 
 /// The condition `Ready` of an object.
