@@ -45,20 +45,24 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
 .PHONY: lint
-lint: $(CARGO_DENY) ## Check format, lints, licences, banned crates and the chart
+lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the chart and deploy/iam
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	unformatted=$$(gofmt -l tests/control-plane tests/iam); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
 	tests/tools/build.sh helm
 	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 
+.PHONY: iam
+iam: ## Check the IAM policies, the Terraform module, the CloudFormation template and their page
+	@tests/iam/check.sh
+
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
-	gofmt -w tests/control-plane
+	gofmt -w tests/control-plane tests/iam
 
 .PHONY: crds
 crds: ## Write the CRD into crds/ and the chart after a change of src/api

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Makes the Python environment of the tests with real clients: boto3 and the AWS CLI, exactly as requirements.txt pins
-# them. Does nothing when it is there already. VENV says where; target/venv of the workspace otherwise.
+# them. Does nothing when it is there already. VENV says where; target/venv of the workspace otherwise. REQUIREMENTS names
+# another file, for the environment of other tests.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 venv=${VENV:-$root/target/venv}
 python=${PYTHON:-python3}
-requirements=$here/requirements.txt
+requirements=${REQUIREMENTS:-$here/requirements.txt}
 stamp=$venv/requirements.sha256
 
 command -v "$python" >/dev/null 2>&1 || {
@@ -32,4 +33,4 @@ mkdir -p "$(dirname "$venv")"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
 # Last, so that one that broke off is made again.
 echo "$wanted" >"$stamp"
-echo "venv.sh: $("$venv/bin/aws" --version 2>&1)"
+echo "venv.sh: made $venv"

@@ -4,6 +4,9 @@ go 1.26.6
 
 tool github.com/opentofu/opentofu/cmd/tofu
 
+// As OpenTofu's own go.mod has it: a replacement counts in the main module alone.
+replace github.com/hashicorp/hcl/v2 v2.20.1 => github.com/opentofu/hcl/v2 v2.20.2-0.20251021132045-587d123c2828
+
 require (
 	cel.dev/expr v0.25.1 // indirect
 	cloud.google.com/go v0.123.0 // indirect

@@ -1,0 +1,46 @@
+"""OpenTofu, on the module that needs no provider."""
+
+import os
+import subprocess
+import sys
+
+from documents import IAM, TARGET, TOOLS
+
+MODULE = IAM / "terraform" / "documents"
+# What it writes belongs into target/, and nothing of the machine's own set-up gets in.
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": str(TARGET),
+    "TF_DATA_DIR": str(TARGET / "tofu"),
+    "TF_CLI_CONFIG_FILE": os.devnull,
+    "CHECKPOINT_DISABLE": "1",
+    "TF_IN_AUTOMATION": "1",
+}
+
+
+PROVIDER = "registry.opentofu.org/hashicorp/aws/6.2.0"
+
+
+def with_stand_in(place):
+    """The environment in which the stand-in is the AWS provider, of the oldest version that the module takes."""
+    platform = f"{sys.platform}_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(os.uname().machine, os.uname().machine) }"
+    folder = place / "mirror" / PROVIDER / platform
+    folder.mkdir(parents=True)
+    (folder / "terraform-provider-aws").symlink_to(TOOLS / "terraform-provider-aws")
+    config = place / "tofurc"
+    config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{place / "mirror"}"\n  }}\n}}\n')
+    environment = ENVIRONMENT | {"TF_CLI_CONFIG_FILE": str(config)}
+    del environment["TF_DATA_DIR"]
+    return environment
+
+
+def run(program, *arguments, cwd=MODULE, input=None, env=ENVIRONMENT):
+    path = TOOLS / program
+    assert path.exists(), f"{path} is missing: run `make iam`"
+    done = subprocess.run([path, *arguments], cwd=cwd, env=env, input=input, capture_output=True, text=True)
+    assert done.returncode == 0, f"{program} {' '.join(arguments)} in {cwd}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def tofu(*arguments, **keywords):
+    return run("tofu", *arguments, **keywords)
