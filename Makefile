@@ -13,11 +13,11 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: control-plane build ## Show the main job on a real control plane, with an emulated AWS
+demo: control-plane helm build ## Show the main job on a real control plane, with an emulated AWS
 	@hack/demo.sh
 
 .PHONY: up
-up: control-plane build ## The same, left running for you to explore
+up: control-plane helm build ## The same, left running for you to explore
 	@hack/up.sh
 
 .PHONY: down
@@ -82,6 +82,10 @@ control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubect
 .PHONY: tools
 tools: ## Build helm, promtool and the other programs that check what ships, from their Go modules
 	@tests/tools/build.sh
+
+.PHONY: helm
+helm:
+	@tests/tools/build.sh helm
 
 .PHONY: venv
 venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator, into target/venv

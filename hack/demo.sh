@@ -58,7 +58,7 @@ declare_state() {
 
 trap 'status=$?; stack_stop "$state"; exit $status' EXIT
 trap 'exit 130' INT TERM
-stack_start "$state" --resync-interval 2s
+stack_start "$state" --set resyncInterval=2s
 
 say "AWS has two backups of a cluster. Git declares that both shall exist."
 control PUT backups "$(<"$root/hack/backups.json")"

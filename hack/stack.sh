@@ -6,6 +6,8 @@ target=${CARGO_TARGET_DIR:-target}
 [[ $target == /* ]] || target=$root/$target
 bin=$target/control-plane/bin
 assets=${KUBEBUILDER_ASSETS:-$bin}
+# Of the release, of its namespace, and so of all that it installs there.
+release=cloudhsm-backup-operator
 
 # An account of the emulator: it reads the account from the access key and checks no signature.
 export AWS_ACCESS_KEY_ID=AKIA111122223333DEMO AWS_SECRET_ACCESS_KEY=not-a-secret AWS_REGION=us-east-1
@@ -31,10 +33,9 @@ first_line() {
   die "no answer within a minute: $(tail -n 3 "$log")"
 }
 
-# stack_start DIR [OPERATOR-FLAG...]: starts all three, with their state and logs in DIR. Sets KUBECONFIG and AWS_ENDPOINT_URL.
-stack_start() {
+# stack_world DIR: starts what the operator lives in, with state and logs in DIR. Sets KUBECONFIG and AWS_ENDPOINT_URL.
+stack_world() {
   dir=$1
-  shift
   rm -rf "$dir"
   mkdir -p "$dir"
 
@@ -51,13 +52,40 @@ stack_start() {
   echo $! >"$dir/emulator.pid"
   aws_address=$(first_line "$dir/emulator.out" $! "$dir/aws.log")
   export AWS_ENDPOINT_URL=http://$aws_address
+}
 
-  echo "starting the operator ..."
-  "$target/debug/cloudhsm-backup-operator" crd | "$assets/kubectl" apply -f - >/dev/null
-  "$assets/kubectl" wait --for=condition=Established --timeout=60s \
-    crd/cloudhsmbackups.cloudhsm.dev >/dev/null
-  setsid "$target/debug/cloudhsm-backup-operator" run --listen 127.0.0.1:0 --log-format text "$@" \
-    >"$dir/operator.log" 2>&1 </dev/null &
+# stack_start DIR [HELM-ARGUMENT...]: starts all three, the operator as its chart installs it.
+stack_start() {
+  stack_world "$1"
+  shift
+  echo "installing the chart ..."
+  "$target/tools/bin/helm" install "$release" "$root/charts/cloudhsm-backup-operator" \
+    --namespace "$release" --create-namespace --set aws.region="$AWS_REGION" --set aws.endpointUrl="$AWS_ENDPOINT_URL" \
+    --set replicas=1 --set logFormat=text "$@" >"$dir/helm.out"
+  "$assets/kubectl" wait --for=condition=Established --timeout=60s crd/cloudhsmbackups.cloudhsm.dev >/dev/null
+  echo "starting the operator as the chart's Deployment says ..."
+  run_container
+}
+
+# run_container: does a kubelet's work, for no node is here: starts what the Deployment's container says, as its ServiceAccount. The
+# credentials are in the environment, as a role's would be in a pod's; the port is one that is free.
+run_container() {
+  local kubectl="$assets/kubectl --namespace $release" container variables arguments token
+  container='index .spec.template.spec.containers 0'
+  mapfile -t variables < <($kubectl get deployment "$release" \
+    -o go-template="{{range ($container).env}}{{.name}}={{.value}}{{\"\n\"}}{{end}}")
+  mapfile -t arguments < <($kubectl get deployment "$release" \
+    -o go-template="{{range ($container).args}}{{.}}{{\"\n\"}}{{end}}")
+  [[ ${#variables[@]} -gt 0 && ${#arguments[@]} -gt 0 ]] || die "the chart's Deployment names no arguments or variables"
+  token=$($kubectl create token "$release" --duration=24h)
+
+  cp "$KUBECONFIG" "$dir/operator.kubeconfig"
+  local config="$assets/kubectl --kubeconfig $dir/operator.kubeconfig config"
+  $config set-credentials "$release" --token="$token" >/dev/null
+  $config set-context --current --user="$release" --namespace="$release" >/dev/null
+
+  setsid env "${variables[@]}" CLOUDHSM_BACKUP_OPERATOR_LISTEN=127.0.0.1:0 KUBECONFIG="$dir/operator.kubeconfig" \
+    "$target/debug/cloudhsm-backup-operator" "${arguments[@]}" >"$dir/operator.log" 2>&1 </dev/null &
   echo $! >"$dir/operator.pid"
 }
 

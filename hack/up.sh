@@ -10,7 +10,7 @@ if [[ -f $state/operator.pid ]] && kill -0 "$(<"$state/operator.pid")" 2>/dev/nu
 fi
 stack_stop "$state"
 trap 'stack_stop "$state"' ERR
-stack_start "$state" --resync-interval 10s
+stack_start "$state" --set resyncInterval=10s
 control PUT backups "$(<"$root/hack/backups.json")"
 "$assets/kubectl" create namespace hsm >/dev/null
 "$assets/kubectl" apply -f "$root/hack/objects.yaml" >/dev/null
@@ -21,7 +21,8 @@ cat <<EOF
 It is up. In your shell:
 
   export KUBECONFIG=$KUBECONFIG
-  export PATH=$assets:\$PATH
+  export PATH=$assets:$target/tools/bin:\$PATH
+  helm -n $release status $release
   kubectl -n hsm get chb -o wide
   kubectl -n hsm patch chb payments-2026-11-01 --type merge -p '{"spec":{"desiredState":"Deleted"}}'
 
