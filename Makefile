@@ -43,14 +43,23 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@cargo build --locked --release --workspace --bins
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
+.PHONY: image
+image: control-plane ## Build the container image without an engine, and prove that it works; as root, on Debian or Ubuntu, with buildah
+	@hack/image/build.sh
+	@cargo build --quiet --locked -p cloudhsm-emulator
+	@hack/image/prove.sh
+
 .PHONY: lint
-lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
+lint: $(CARGO_DENY) ## Check format, lints, licences, banned crates, versions and workflows
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
 	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
+	hack/versions.sh
+	@tests/tools/build.sh actionlint
+	$(TARGET)/tools/bin/actionlint
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -31,10 +31,9 @@ first_line() {
   die "no answer within a minute: $(tail -n 3 "$log")"
 }
 
-# stack_start DIR [OPERATOR-FLAG...]: starts all three, with their state and logs in DIR. Sets KUBECONFIG and AWS_ENDPOINT_URL.
-stack_start() {
+# stack_world DIR: starts what the operator lives in, with state and logs in DIR. Sets KUBECONFIG and AWS_ENDPOINT_URL.
+stack_world() {
   dir=$1
-  shift
   rm -rf "$dir"
   mkdir -p "$dir"
 
@@ -51,6 +50,12 @@ stack_start() {
   echo $! >"$dir/emulator.pid"
   aws_address=$(first_line "$dir/emulator.out" $! "$dir/aws.log")
   export AWS_ENDPOINT_URL=http://$aws_address
+}
+
+# stack_start DIR [OPERATOR-FLAG...]: starts all three.
+stack_start() {
+  stack_world "$1"
+  shift
 
   echo "starting the operator ..."
   "$target/debug/cloudhsm-backup-operator" crd | "$assets/kubectl" apply -f - >/dev/null
