@@ -118,9 +118,18 @@ becomes() {
   die "$1 isn't like '$2' within a minute: $(ready_says "$1")"
 }
 
+# speak_tls NAME ADDRESS: AWS, behind TLS, at this address.
+speak_tls() {
+  python3 "$here/tls.py" "$proof/aws.pem" "$proof/aws.key" "$aws_address" "$2" >"$proof/$1.out" 2>"$proof/$1.log" </dev/null &
+  echo $! >"$proof/$1.pid"
+  first_line "$proof/$1.out" $! "$proof/$1.log" >/dev/null
+}
+
 finish() {
-  local status=$?
-  [[ ! -f $proof/tls.pid ]] || kill "$(<"$proof/tls.pid")" 2>/dev/null || true
+  local status=$? pid
+  for pid in "$proof"/{tls,aws-fips}.pid; do
+    [[ ! -f $pid ]] || kill "$(<"$pid")" 2>/dev/null || true
+  done
   stack_stop "$proof"
   stack_stop "$proof/stack"
   [[ -z ${container:-} ]] || buildah rm "$container" >/dev/null
@@ -156,7 +165,8 @@ ok "no file is setuid, setgid or writable by others than root"
 missing=$(chroot "$tree" "$(cd "$tree" && find . -name 'ld-linux*.so*' ! -type l | head -n 1 | cut -c 2-)" --list "$program" | grep 'not found' || true)
 [[ -z $missing ]] || die "libraries are missing: $missing"
 ok "every library that it links is there: $(objdump -p "$tree$program" | awk '$1 == "NEEDED" {printf "%s ", $2}'), glibc $(objdump -T "$tree$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1 | cut -d _ -f 2) at least"
-roots=$(grep -c 'BEGIN CERTIFICATE' "$tree/etc/ssl/certs/ca-certificates.crt")
+roots=$(grep -c 'BEGIN CERTIFICATE' "$tree/etc/ssl/certs/ca-certificates.crt" || true)
+[[ $roots -gt 0 ]] || die "there are no CA certificates in /etc/ssl/certs/ca-certificates.crt"
 ok "$roots CA certificates"
 if objcopy --dump-section .dep-v0=/dev/stdout "$tree$program" /dev/null 2>/dev/null | python3 -c '
 import json, sys, zlib
@@ -169,7 +179,9 @@ fi
 echo "in a container: read-only root, uid ${user%:*}, no capabilities"
 rm -rf "$proof"
 mkdir -p "$proof/secrets"
-printf '127.0.0.1 localhost\n127.0.0.1 cloudhsmv2.aws.test\n' >"$proof/hosts"
+# Names that AWS has for its FIPS endpoints, and one that nobody has.
+fips=(cloudhsmv2-fips.us-east-1.api.aws sts-fips.us-east-1.amazonaws.com)
+printf '%s\n' '127.0.0.1 localhost' '127.0.0.1 cloudhsmv2.aws.test' "127.0.0.2 ${fips[*]}" >"$proof/hosts"
 install -d "$tree$run/secrets"
 touch "$tree/etc/hosts"
 given=()
@@ -202,12 +214,11 @@ api=${api#https://}
 cd "$proof"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=a CA of the company" -keyout ca.key -out ca.pem 2>openssl.log
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=aws -keyout aws.key -out aws.csr 2>>openssl.log
-printf 'subjectAltName=DNS:cloudhsmv2.aws.test\nbasicConstraints=critical,CA:FALSE\n' >aws.ext
+printf 'subjectAltName=DNS:cloudhsmv2.aws.test,DNS:%s,DNS:%s\nbasicConstraints=critical,CA:FALSE\n' "${fips[@]}" >aws.ext
 openssl x509 -req -in aws.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile aws.ext -out aws.pem 2>>openssl.log
 cd "$root"
-python3 "$here/tls.py" "$proof/aws.pem" "$proof/aws.key" "$aws_address" >"$proof/tls.out" 2>"$proof/tls.log" </dev/null &
-echo $! >"$proof/tls.pid"
-tls=$(first_line "$proof/tls.out" $! "$proof/tls.log")
+speak_tls tls 127.0.0.1:0
+tls=$(<"$proof/tls.out")
 
 port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
 given=(
@@ -261,3 +272,18 @@ kubectl -n hsm patch chb payments-2026-10-31 --type merge -p '{"spec":{"desiredS
 becomes payments-2026-10-31 'Available: *'
 stop_operator
 ok "SSL_CERT_FILE with a bundle of one's own works, and so does uid ${user%:*}, as OpenShift chooses one"
+
+# The port of https, on an address of the loopback that nobody else uses.
+speak_tls aws-fips 127.0.0.2:443
+given=("${given[@]/#AWS_ENDPOINT_URL=*/AWS_USE_FIPS_ENDPOINT=true}")
+# Without a backup there is no ARN that tells the account, so STS is asked.
+for id in $(kubectl -n hsm get chb -o jsonpath='{.items[*].spec.backupId}'); do
+  control DELETE "backups/$id" ''
+done
+start_operator fips-endpoints
+answers payments-2026-11-01
+becomes payments-2026-11-01 'BackupNotFound: *account 111122223333*'
+stop_operator
+asked=$(sed -n 's/^name: //p' "$proof/aws-fips.log" | sort -u | xargs)
+[[ $asked == "${fips[*]}" ]] || die "with AWS_USE_FIPS_ENDPOINT it asked $asked"
+ok "with AWS_USE_FIPS_ENDPOINT=true it asks ${fips[0]} (dual-stack) and ${fips[1]} (not), and no other"
