@@ -60,6 +60,7 @@ lint: $(CARGO_DENY) ## Check format, lints, licences, banned crates, versions an
 	hack/versions.sh
 	@tests/tools/build.sh actionlint
 	$(TARGET)/tools/bin/actionlint
+	! git grep -nE 'uses: [^.]' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' || { echo "pin each action to a commit, with its tag as a comment" >&2; exit 1; }
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -251,7 +251,9 @@ start_operator works "$proof/both.pem:$bundle"
 uid=$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$operator/status")
 capabilities=$(awk '/^Cap(Inh|Prm|Eff|Amb):/ {print $2}' "/proc/$operator/status" | sort -u)
 [[ $uid == "65532 65532 65532 65532" && $capabilities =~ ^0+$ ]] || die "it runs as $uid with capabilities $capabilities"
-! touch "/proc/$operator/root/probe" 2>"$proof/touch.log" && grep -q 'Read-only file system' "$proof/touch.log" || die "its root can be written to"
+if touch "/proc/$operator/root/probe" 2>"$proof/touch.log" || ! grep -q 'Read-only file system' "$proof/touch.log"; then
+  die "its root can be written to"
+fi
 ok "/readyz answers 200 to process 1 of uid 65532 without capabilities; its root is read-only even for root"
 kubectl -n hsm wait --for=condition=Ready --timeout=60s chb --all >/dev/null
 ok "its service account's token, its CA, a name from /etc/hosts and the bundle at $bundle serve it:"
