@@ -43,6 +43,8 @@ buildah build --quiet --isolation chroot --platform "linux/$(dpkg --print-archit
   --build-arg VERSION="$version" --build-arg REVISION="$revision" \
   --label "org.opencontainers.image.base.digest=$digest" \
   --tag "$image:$version" --tag "$image:latest" . >/dev/null
+# What earlier builds left without a name.
+buildah rmi --prune --force >/dev/null
 rm -f "$archive"
 buildah push --quiet "$image:$version" "oci-archive:$archive:$version"
 

