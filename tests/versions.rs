@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use rstest::rstest;
@@ -24,8 +25,10 @@ const CHANGELOG: &str = "# Changelog\n\n## Unreleased\n\n## 1.4.0 - 2026-12-01\n
 struct Checkout(PathBuf);
 
 impl Checkout {
-    fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("versions-{}-{name}", std::process::id()));
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let root = std::env::temp_dir().join(format!("versions-{}-{number}", std::process::id()));
         let checkout = Self(root);
         for (path, text) in [
             ("Cargo.toml", CARGO),
@@ -68,13 +71,13 @@ impl Drop for Checkout {
 }
 
 #[rstest]
-#[case::as_it_is("as_it_is", None)]
-#[case::unquoted("unquoted", Some(("charts/operator/Chart.yaml", "\"1.4.0\"", "1.4.0  # the image's tag")))]
-#[case::single_quotes("single_quotes", Some(("charts/operator/Chart.yaml", "\"1.4.0\"", "'1.4.0'")))]
-#[case::carriage_returns("carriage_returns", Some(("charts/operator/Chart.yaml", "\n", "\r\n")))]
-#[case::brackets_in_the_changelog("brackets", Some(("CHANGELOG.md", "## 1.4.0", "## [1.4.0]")))]
-fn in_step(#[case] name: &str, #[case] change: Option<(&str, &str, &str)>) {
-    let checkout = Checkout::new(name);
+#[case::as_it_is(None)]
+#[case::unquoted(Some(("charts/operator/Chart.yaml", "\"1.4.0\"", "1.4.0  # the image's tag")))]
+#[case::single_quotes(Some(("charts/operator/Chart.yaml", "\"1.4.0\"", "'1.4.0'")))]
+#[case::carriage_returns(Some(("charts/operator/Chart.yaml", "\n", "\r\n")))]
+#[case::brackets_in_the_changelog(Some(("CHANGELOG.md", "## 1.4.0", "## [1.4.0]")))]
+fn in_step(#[case] change: Option<(&str, &str, &str)>) {
+    let checkout = Checkout::new();
     if let Some((path, from, to)) = change {
         checkout.change(path, from, to);
     }
@@ -110,7 +113,7 @@ fn in_step(#[case] name: &str, #[case] change: Option<(&str, &str, &str)>) {
 )]
 #[case::minimum("Cargo.toml", "1.95", "1.9", "rust-version = \"1.9\": rust-toolchain.toml has 1.95.0")]
 fn out_of_step_on_any_commit(#[case] file: &str, #[case] from: &str, #[case] to: &str, #[case] says: &str) {
-    let checkout = Checkout::new(&format!("commit-{file}-{from}").replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+    let checkout = Checkout::new();
     let path = if file == "Chart.yaml" { "charts/operator/Chart.yaml" } else { file };
     checkout.change(path, from, to);
     let error = checkout.check(&[]).unwrap_err();
@@ -135,7 +138,7 @@ fn out_of_step_on_any_commit(#[case] file: &str, #[case] from: &str, #[case] to:
 )]
 #[case::unreleased("v1.4.0", "## Unreleased\n", "## Unreleased\n\n- A door.\n", "still has entries under Unreleased")]
 fn not_ready_for_a_tag(#[case] tag: &str, #[case] from: &str, #[case] to: &str, #[case] says: &str) {
-    let checkout = Checkout::new(&format!("tag-{says}").replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+    let checkout = Checkout::new();
     checkout.change("CHANGELOG.md", from, to);
     assert!(checkout.check(&[]).is_ok(), "it holds for any commit");
     let error = checkout.check(&[tag]).unwrap_err();
@@ -144,14 +147,14 @@ fn not_ready_for_a_tag(#[case] tag: &str, #[case] from: &str, #[case] to: &str, 
 
 #[test]
 fn a_release_needs_a_chart() {
-    let checkout = Checkout::new("no-chart");
+    let checkout = Checkout::new();
     fs::remove_dir_all(checkout.0.join("charts")).unwrap();
     assert!(checkout.check(&["v1.4.0"]).unwrap_err().contains("there is no charts/*/Chart.yaml"));
 }
 
 #[test]
 fn the_notes_of_a_release_are_its_section_of_the_changelog() {
-    let checkout = Checkout::new("notes");
+    let checkout = Checkout::new();
     assert_eq!(checkout.check(&["notes", "1.4.0"]).unwrap().trim(), "### Fixed\n\n- A leak.");
     assert!(checkout.check(&["notes", "1.2.0"]).unwrap_err().contains("says nothing about 1.2.0"));
 }
