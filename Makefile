@@ -44,8 +44,14 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@cargo build --locked --release --workspace --bins
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
+.PHONY: image
+image: control-plane ## Build the container image without an engine, and prove that it works; as root, with buildah
+	@hack/image/build.sh $(BINARY)
+	@cargo build --quiet --locked -p cloudhsm-emulator
+	@hack/image/prove.sh
+
 .PHONY: lint
-lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the chart and deploy/iam
+lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the chart, deploy/iam, versions and workflows
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
@@ -54,6 +60,10 @@ lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the cha
 	tests/tools/build.sh helm
 	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
+	hack/versions.sh
+	@tests/tools/build.sh actionlint
+	$(TARGET)/tools/bin/actionlint
+	! git grep -nE 'uses: [^.]' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' || { echo "pin each action to a commit, with its tag as a comment" >&2; exit 1; }
 
 .PHONY: iam
 iam: ## Check the IAM policies, the Terraform module, the CloudFormation template and their page
