@@ -18,8 +18,9 @@ for name in "$@"; do
   cd "$here/$name"
   need_go
   package=$(sed -n 's/^tool //p' go.mod)
-  # One of our own: its sources count too.
-  [[ $package != "$(sed -n 's/^module //p' go.mod)" ]] || package=./
+  took="about two minutes"
+  # One of our own, which is small: its sources count too.
+  [[ $package != "$(sed -n 's/^module //p' go.mod)" ]] || { package=./ took="about half a minute"; }
   cold="on two cores the first time, for the whole program is compiled from its Go module; seconds after that"
   flags=(-ldflags "-s -w")
   case $name in
@@ -33,5 +34,5 @@ for name in "$@"; do
       flags+=(-tags remove_all_sd)
       ;;
   esac
-  build "$name" "$package" "$name: about two minutes $cold" "${flags[@]}"
+  build "$name" "$package" "$name: $took $cold" "${flags[@]}"
 done
