@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::tools::{files, run, yaml};
+use crate::{
+    promql::fenced,
+    tools::{files, read, run, yaml},
+};
 
 pub(crate) const RULES: &str = "charts/cloudhsm-backup-operator/files/alerts.yaml";
 pub(crate) const RUNBOOKS: &str = "https://github.com/cloudhsm-dev/cloudhsm-backup-operator/blob/main/docs/runbooks";
@@ -24,6 +27,15 @@ pub(crate) fn alerts() -> BTreeMap<String, Value> {
 #[test]
 fn prometheus_takes_the_rules() {
     run("promtool", &["check", "rules", "--lint=all", "--lint-fatal", RULES], "").unwrap();
+}
+
+#[test]
+fn prometheus_takes_the_documented_configuration() {
+    let page = read("docs/operations/monitoring.md");
+    let blocks = fenced(&page, "text");
+    let config = blocks.iter().find(|block| block.starts_with("# prometheus.yml")).unwrap();
+    assert!(config.contains("honor_labels: true"));
+    run("promtool", &["check", "config", "--syntax-only", "/dev/stdin"], config).unwrap();
 }
 
 #[test]

@@ -30,8 +30,8 @@ for name in "$@"; do
       flags=(-ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$version")
       ;;
     promtool)
-      # It needs none of the clouds' service discoveries to test rules.
-      flags+=(-tags remove_all_sd)
+      # It needs none of the service discoveries to test rules, but the one that the documentation shows.
+      flags+=(-tags remove_all_sd,enable_dns_sd)
       ;;
   esac
   build "$name" "$package" "$name: $took $cold" "${flags[@]}"
