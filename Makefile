@@ -48,14 +48,15 @@ lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	unformatted=$$(gofmt -l tests/control-plane tests/tools); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
+	for program in promql grafana-dashboard; do (cd tests/tools/$$program && go vet .); done
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
-	gofmt -w tests/control-plane
+	gofmt -w tests/control-plane tests/tools
 
 .PHONY: crds
 crds: ## Write the CRD into crds/ after a change of src/api
