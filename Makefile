@@ -55,10 +55,11 @@ lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the cha
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	unformatted=$$(gofmt -l tests/control-plane tests/iam); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	unformatted=$$(gofmt -l tests/control-plane tests/iam tests/tools); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
 	tests/tools/build.sh helm
 	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
+	for program in promql grafana-dashboard; do (cd tests/tools/$$program && go vet .); done
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 	hack/versions.sh
 	@tests/tools/build.sh actionlint
@@ -72,7 +73,7 @@ iam: ## Check the IAM policies, the Terraform module, the CloudFormation templat
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
-	gofmt -w tests/control-plane tests/iam
+	gofmt -w tests/control-plane tests/iam tests/tools
 
 .PHONY: crds
 crds: ## Write the CRD into crds/ and the chart after a change of src/api
