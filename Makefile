@@ -7,6 +7,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CHART := charts/cloudhsm-backup-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(TARGET)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
 .PHONY: help
 help: ## Show this help
@@ -45,7 +47,7 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
 .PHONY: lint
-lint: $(CARGO_DENY) ## Check format, lints, licences, banned crates and the chart
+lint: $(CARGO_DENY) docs ## Check format, lints, licences, banned crates, the chart and the book
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
@@ -71,6 +73,11 @@ chart: ## Write the chart's README after a change of its values
 	@tests/tools/build.sh helm-docs
 	$(TARGET)/tools/bin/helm-docs --chart-search-root charts --sort-values-order file --log-level warning
 
+.PHONY: docs
+docs: $(MDBOOK) ## Build the book of docs/ into target/book
+	@log=$$($(MDBOOK) build docs --dest-dir $(abspath $(TARGET))/book 2>&1) && ! grep -qE 'WARN|ERROR' <<<"$$log" || { echo "$$log" >&2; exit 1; }
+	@echo "the book is in $(TARGET)/book/index.html"
+
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
 	@tests/control-plane/build.sh
@@ -86,3 +93,7 @@ venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator
 $(CARGO_DENY):
 	@echo "installing cargo-deny $(CARGO_DENY_VERSION), which checks licences and banned crates: some minutes on two cores, once"
 	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --no-default-features
+
+$(MDBOOK):
+	@echo "installing mdbook $(MDBOOK_VERSION), which makes the book: about a minute on two cores, once"
+	@cargo install --quiet --debug --locked mdbook --version $(MDBOOK_VERSION) --root $(TARGET)/tools/mdbook-$(MDBOOK_VERSION) --no-default-features --features search
