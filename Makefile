@@ -78,6 +78,10 @@ docs: $(MDBOOK) ## Build the book of docs/ into target/book
 	@log=$$($(MDBOOK) build docs --dest-dir $(abspath $(TARGET))/book 2>&1) && ! grep -qE 'WARN|ERROR' <<<"$$log" || { echo "$$log" >&2; exit 1; }
 	@echo "the book is in $(TARGET)/book/index.html"
 
+.PHONY: reference
+reference: ## Write docs/reference/ after a change of the CRD, the flags, the metrics or the reasons
+	WRITE_REFERENCE=1 cargo test --quiet --locked --test docs reference::
+
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
 	@tests/control-plane/build.sh
