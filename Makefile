@@ -7,6 +7,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CHART := charts/cloudhsm-backup-operator
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(TARGET)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 
 .PHONY: help
 help: ## Show this help
@@ -51,7 +53,7 @@ image: control-plane ## Build the container image without an engine, and prove t
 	@hack/image/prove.sh
 
 .PHONY: lint
-lint: $(CARGO_DENY) iam ## Check format, lints, licences, banned crates, the chart, deploy/iam, versions and workflows
+lint: $(CARGO_DENY) iam docs ## Check format, lints, licences, banned crates and all that ships beside the code
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
@@ -86,6 +88,15 @@ chart: ## Write the chart's README after a change of its values
 	@tests/tools/build.sh helm-docs
 	$(TARGET)/tools/bin/helm-docs --chart-search-root charts --sort-values-order file --log-level warning
 
+.PHONY: docs
+docs: $(MDBOOK) ## Build the book of docs/ into target/book
+	@log=$$($(MDBOOK) build docs --dest-dir $(abspath $(TARGET))/book 2>&1) && ! grep -qE 'WARN|ERROR' <<<"$$log" || { echo "$$log" >&2; exit 1; }
+	@echo "the book is in $(TARGET)/book/index.html"
+
+.PHONY: reference
+reference: ## Write docs/reference/ after a change of the CRD, the flags, the metrics or the reasons
+	WRITE_REFERENCE=1 cargo test --quiet --locked --test docs reference::
+
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
 	@tests/control-plane/build.sh
@@ -105,3 +116,7 @@ venv: ## Install boto3 and the AWS CLI, the real clients that check the emulator
 $(CARGO_DENY):
 	@echo "installing cargo-deny $(CARGO_DENY_VERSION), which checks licences and banned crates: some minutes on two cores, once"
 	@cargo install --quiet --debug --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(TARGET)/tools/cargo-deny-$(CARGO_DENY_VERSION) --no-default-features
+
+$(MDBOOK):
+	@echo "installing mdbook $(MDBOOK_VERSION), which makes the book: about a minute on two cores, once"
+	@cargo install --quiet --debug --locked mdbook --version $(MDBOOK_VERSION) --root $(TARGET)/tools/mdbook-$(MDBOOK_VERSION) --no-default-features --features search
