@@ -20,15 +20,15 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM.
+    ///
+    /// AWS credentials, region, endpoint, FIPS and dual-stack come from the AWS SDK's standard chain, access to Kubernetes from the
+    /// pod or from KUBECONFIG, the log level from RUST_LOG.
     Run(RunArguments),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
 }
 
 /// How to run.
-///
-/// AWS credentials, region, endpoint, FIPS and dual-stack come from the AWS SDK's standard chain, access to Kubernetes from the
-/// pod or from KUBECONFIG, the log level from RUST_LOG.
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// Which AWS writes are allowed at all

@@ -8,7 +8,7 @@ use kube::{
 };
 use tracing::Instrument;
 
-use crate::{api::FIELD_MANAGER, backup::Call, leadership::Leadership, spans};
+use crate::{api::FIELD_MANAGER, backup::Call, leadership::Leadership, refusal::InWords, spans};
 
 /// An event is news, not truth: it isn't waited for longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -93,7 +93,7 @@ impl Events {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 spans::cluster_failed(&span, &error);
-                tracing::warn!(reason, error = %error, "the event couldn't be recorded");
+                tracing::warn!(reason, error = %InWords(&error), "the event couldn't be recorded");
             }
             Err(_) => {
                 spans::timed_out(&span);

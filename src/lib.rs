@@ -21,7 +21,7 @@
 //! 3. [`controller`]: Kubernetes' side. [`args`].
 //! 4. [`inventory`]: what AWS shows, scope by scope, and how many requests that may take.
 //! 5. [`aws`]: the only place that names the SDK. [`events`].
-//! 6. [`metrics`]. [`liveness`]: whether the loops go round. [`spans`]: what traces are made of.
+//! 6. [`metrics`]. [`liveness`]: whether the loops go round. [`spans`]: what traces are made of. [`refusal`]: what the API server says.
 //! 7. [`status`], [`claims`]. From here on all is pure: no async, no I/O, no clock, no client.
 //! 8. [`message`], [`lag`].
 //! 9. [`decide`], [`backoff`].
@@ -49,6 +49,7 @@ pub mod lease;
 pub mod liveness;
 pub mod message;
 pub mod metrics;
+pub mod refusal;
 pub mod spans;
 pub mod status;
 pub mod telemetry;

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["controller", "args"],
     &["inventory"],
     &["aws", "events"],
-    &["liveness", "metrics", "spans"],
+    &["liveness", "metrics", "refusal", "spans"],
     &["status", "claims"],
     &["message", "lag"],
     &["decide", "backoff"],

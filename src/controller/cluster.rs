@@ -15,6 +15,7 @@ use crate::{
     api::{CloudHsmBackupStatus, FIELD_MANAGER},
     claims::ObjectKey,
     leadership::Leadership,
+    refusal::InWords,
     spans,
 };
 
@@ -31,7 +32,7 @@ const WRITES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClusterError {
     /// It was answered with an error, or not at all.
-    #[error("{verb} of {object} failed: {source}")]
+    #[error("{verb} of {object} failed: {}", InWords(source))]
     Call {
         /// What was to be done.
         verb: &'static str,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use kube::runtime::watcher;
 use tokio::sync::watch;
 
+use crate::refusal::InWords;
+
 /// Shared between the watches, which report, and those who wait or ask.
 #[derive(Clone, Debug)]
 pub struct Readiness(Arc<watch::Sender<Vec<Watch>>>);
@@ -55,10 +57,11 @@ impl Readiness {
             watcher::Error::InitialListFailed(kube::Error::Api(status)) => status.code,
             _ => 0,
         };
+        let error = in_words(error);
         match (code, namespace) {
             (403, Some(_)) => {
                 if self.set(index, Watch::Refused) {
-                    tracing::warn!(namespace, error = %error, "the namespace can't be listed; the others are served");
+                    tracing::warn!(namespace, error, "the namespace can't be listed; the others are served");
                 }
             }
             (404, _) => {
@@ -69,7 +72,7 @@ impl Readiness {
                 }
             }
             _ => {
-                tracing::warn!(error = %error, "the watch of {place} failed and is tried again");
+                tracing::warn!(error, "the watch of {place} failed and is tried again");
                 let waits = matches!(self.0.borrow().get(index), Some(Watch::Waiting(_)));
                 if waits {
                     self.set(index, Watch::Waiting(format!("{place} can't be listed: {error}")));
@@ -87,5 +90,16 @@ impl Readiness {
             }
             _ => false,
         })
+    }
+}
+
+/// What went wrong with a watch, without the answer of the API server as Rust prints it.
+fn in_words(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => InWords(error).to_string(),
+        watcher::Error::WatchError(status) => status.message.clone(),
+        watcher::Error::NoResourceVersion => error.to_string(),
     }
 }

@@ -6,13 +6,13 @@ use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v
 use kube::api::PostParams;
 
 use super::Candidate;
-use crate::{api::FIELD_MANAGER, leadership::LEASE};
+use crate::{api::FIELD_MANAGER, leadership::LEASE, refusal::InWords};
 
 /// A request about the Lease that failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LeaseError {
     /// It was answered with an error, or not at all.
-    #[error("{verb} failed: {source}")]
+    #[error("{verb} failed: {}", InWords(source))]
     Call {
         /// What was to be done.
         verb: &'static str,
