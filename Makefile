@@ -35,6 +35,7 @@ test: control-plane tools venv ## Run all tests: units, AWS wire, real control p
 	@cargo test --locked --workspace --no-run
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} cargo test --locked --workspace
 	cd tests/control-plane && go test ./cmd/...
+	cd tests/gitops && go test ./...
 
 .PHONY: bench
 N ?= 100 1000 10000
@@ -48,19 +49,24 @@ lint: $(CARGO_DENY) ## Check format, lints, licences and banned crates
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	unformatted=$$(gofmt -l tests/control-plane); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	unformatted=$$(gofmt -l tests/control-plane tests/gitops); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
+	cd tests/gitops && go vet ./...
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done
 
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
-	gofmt -w tests/control-plane
+	gofmt -w tests/control-plane tests/gitops
 
 .PHONY: crds
 crds: ## Write the CRD into crds/ after a change of src/api
 	cargo run --quiet --locked -- crd > crds/cloudhsmbackups.yaml.new
 	mv crds/cloudhsmbackups.yaml.new crds/cloudhsmbackups.yaml
+
+.PHONY: testdata
+testdata: ## Write what deploy/argocd shows of each status, after a change of statuses, messages or Lua
+	@WRITE_GITOPS_TESTDATA=1 cargo test --quiet --locked --test deploy the_committed_objects
 
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules
