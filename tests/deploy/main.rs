@@ -5,3 +5,4 @@
 mod given;
 mod objects;
 mod rows;
+mod samples;
