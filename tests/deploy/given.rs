@@ -49,6 +49,8 @@ enum Since {
     Created,
     Edited,
     Removed,
+    /// It was removed, something holds it, and the operator has seen that.
+    RemovedAndSeen,
 }
 
 pub(crate) fn declared(desired_state: DesiredState) -> Given {
@@ -169,9 +171,14 @@ impl Given {
         self
     }
 
+    pub(crate) fn while_being_removed(mut self) -> Self {
+        self.since = Since::RemovedAndSeen;
+        self
+    }
+
     /// The object as it is read from the API server.
     pub(crate) fn object(&self, name: &str) -> CloudHsmBackup {
-        let metadata = ObjectMeta {
+        let mut metadata = ObjectMeta {
             name: Some(name.into()),
             namespace: Some("hsm".into()),
             uid: Some("5f0c6d3e-6f4b-4c1e-9a3b-0d9f3c8a7b21".into()),
@@ -180,6 +187,9 @@ impl Given {
             creation_timestamp: Some(Time(moment("2026-11-02T09:00:00Z"))),
             ..ObjectMeta::default()
         };
+        if self.since == Since::RemovedAndSeen {
+            remove(&mut metadata);
+        }
         let unseen = CloudHsmBackupStatus { observed_generation: Some(-1), ..CloudHsmBackupStatus::default() };
         let status = match &self.before {
             _ if self.since == Since::Created => unseen,
@@ -192,13 +202,9 @@ impl Given {
         };
         let mut object = CloudHsmBackup { metadata, spec: self.spec.clone(), status: Some(status) };
         match self.since {
-            Since::Nothing | Since::Created => {}
+            Since::Nothing | Since::Created | Since::RemovedAndSeen => {}
             Since::Edited => object.metadata.generation = Some(3),
-            Since::Removed => {
-                object.metadata.generation = Some(3);
-                object.metadata.deletion_timestamp = Some(Time(now()));
-                object.metadata.finalizers = Some(vec!["foregroundDeletion".into()]);
-            }
+            Since::Removed => remove(&mut object.metadata),
         }
         object
     }
@@ -252,4 +258,11 @@ impl Given {
         let verdict = Verdict::decided(&decision, message::decided(&decision, &about));
         status::conclude(mirrored, &verdict, intent.generation, None, now)
     }
+}
+
+/// What the API server does to an object that is removed while a finalizer holds it.
+fn remove(metadata: &mut ObjectMeta) {
+    metadata.generation = Some(3);
+    metadata.deletion_timestamp = Some(Time(now()));
+    metadata.finalizers = Some(vec!["foregroundDeletion".into()]);
 }

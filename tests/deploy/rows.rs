@@ -92,8 +92,12 @@ pub(crate) fn rows() -> Vec<Row> {
         row("stale", present().shown("READY").then_edited(), R::Available, STALE),
         row("stale-stalled", present().then_edited(), R::BackupNotFound, STALE),
         row("stale-suspended", deleted().suspended().shown("READY").then_edited(), R::Suspended, STALE),
+        row("stale-gone", deleted().shown("DELETED").then_edited(), R::Deleted, STALE),
         row("being-removed", present().shown("READY").then_removed(), R::Available, REMOVED),
         row("being-removed-stalled", present().then_removed(), R::BackupNotFound, REMOVED),
+        row("being-removed-seen", present().shown("READY").while_being_removed(), R::Available, REMOVED),
+        row("being-removed-deletion-due", deleted().shown("READY").while_being_removed(), R::Suspended, REMOVED),
+        row("being-removed-not-found", present().while_being_removed(), R::BackupNotFound, REMOVED),
         row(
             "aws-unavailable-for-long",
             present()

@@ -11,6 +11,7 @@ import (
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -30,8 +31,14 @@ func documents(t *testing.T, path ...string) []string {
 func strict[T any](t *testing.T, document string) T {
 	t.Helper()
 	var value T
-	if err := yaml.UnmarshalStrict([]byte(document), &value); err != nil {
+	converted, err := yaml.YAMLToJSONStrict([]byte(document))
+	if err != nil {
 		t.Fatalf("%v in:\n%s", err, document)
+	}
+	// As the API server reads: case counts.
+	unknown, err := json.UnmarshalStrict(converted, &value)
+	if err != nil || len(unknown) > 0 {
+		t.Fatalf("%v %v in:\n%s", err, unknown, document)
 	}
 	return value
 }
