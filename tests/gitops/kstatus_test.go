@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	upstream "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 )
 
 const (
@@ -87,6 +88,10 @@ func TestKstatusOfEachObject(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		} else if want := expected(t, path); result.Status != want {
 			t.Errorf("%s: want %s, got %s: %s", path, want, result.Status, result.Message)
+		}
+		upstream, err := upstream.Compute(load(t, path))
+		if err != nil || upstream.Status.String() != expected(t, path).String() {
+			t.Errorf("%s: Kubernetes' own kstatus: %v %v", path, upstream, err)
 		}
 	}
 	for reason := range byReason {
