@@ -8,7 +8,7 @@ use std::{
 
 use cloudhsm_backup_operator::api::crds;
 use serde_json::Value;
-use test_support::ControlPlane;
+use test_support::{ControlPlane, DEADLINE, eventually};
 
 /// Where the CRDs are in the modules that tests/crds/go.mod names.
 const FOLDERS: [(&str, &str); 3] = [
@@ -77,7 +77,8 @@ async fn the_samples_are_taken_by_the_api_server() {
     }
     let mut taken = 0;
     for path in yaml_files(&root().join("deploy/flux")).iter().chain(&yaml_files(&root().join("deploy/argocd"))) {
-        if path.ends_with("health_test.yaml") {
+        // The second would hold for the other tests too.
+        if path.ends_with("health_test.yaml") || path.ends_with("only-git-deletes.yaml") {
             continue;
         }
         for document in documents(path) {
@@ -90,6 +91,50 @@ async fn the_samples_are_taken_by_the_api_server() {
         }
     }
     assert!(taken > 15, "only {taken} were found");
+}
+
+/// Whether somebody may declare it so, and the API server's answer.
+async fn declare(control_plane: &ControlPlane, who: &str, spec: Value) -> Result<(), String> {
+    let object = serde_json::json!({
+        "apiVersion": "cloudhsm.dev/v1alpha1", "kind": "CloudHsmBackup",
+        "metadata": {"name": "payments", "namespace": "hsm"}, "spec": spec,
+    });
+    let arguments = ["apply", "-f", "-", "--as", who, "--as-group=system:masters"];
+    let output = control_plane.kubectl_with_input(&arguments, &object.to_string()).await;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[rstest::rstest]
+#[case("flux", "system:serviceaccount:hsm:hsm-backups", "system:serviceaccount:other:hsm-backups")]
+#[case(
+    "argocd",
+    "system:serviceaccount:argocd:argocd-application-controller",
+    "system:serviceaccount:argocd:argocd-server"
+)]
+#[tokio::test]
+async fn with_the_policy_only_git_deletes(#[case] tool: &str, #[case] git: &str, #[case] other: &str) {
+    let control_plane = &ControlPlane::without_controllers().await;
+    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
+    control_plane.apply_crds(&own).await;
+    let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hsm"}});
+    apply(control_plane, &namespace, "the namespace").await;
+    for document in documents(&root().join("deploy").join(tool).join("only-git-deletes.yaml")) {
+        apply(control_plane, &document, tool).await;
+    }
+    let spec = |desired: &str| serde_json::json!({"backupId": "backup-ro5c4er4aac", "desiredState": desired});
+    let refused = eventually("the policy holds", DEADLINE, async || {
+        declare(control_plane, other, spec("Present")).await?;
+        declare(control_plane, other, spec("Deleted")).await.err().ok_or("it was taken".to_owned())
+    });
+    let refused = refused.await;
+    assert!(refused.contains("a backup is deleted by a reviewed commit only"), "{refused}");
+    for who in ["kubernetes-admin", "system:serviceaccount:hsm:other"] {
+        assert!(declare(control_plane, who, spec("Deleted")).await.is_err(), "{who} may delete");
+    }
+    assert_eq!(declare(control_plane, git, spec("Deleted")).await, Ok(()));
+    let held = serde_json::json!({"backupId": "backup-ro5c4er4aac", "desiredState": "Deleted", "suspend": true});
+    assert_eq!(declare(control_plane, other, held).await, Ok(()), "what is Deleted already may be suspended by others");
+    assert_eq!(declare(control_plane, other, spec("Present")).await, Ok(()), "everyone may restore");
 }
 
 #[tokio::test]

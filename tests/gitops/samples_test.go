@@ -9,6 +9,7 @@ import (
 	helmv2 "github.com/fluxcd/helm-controller/api/v2"
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/json"
@@ -64,6 +65,10 @@ func TestTheSamplesForFluxHaveNoFieldThatFluxDoesNotKnow(t *testing.T) {
 				}
 			case helmv2.GroupVersion.String() + " HelmRelease":
 				strict[helmv2.HelmRelease](t, document)
+			case "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy":
+				strict[admissionv1.ValidatingAdmissionPolicy](t, document)
+			case "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding":
+				strict[admissionv1.ValidatingAdmissionPolicyBinding](t, document)
 			case "v1 Namespace":
 				strict[corev1.Namespace](t, document)
 			case "v1 ServiceAccount":
