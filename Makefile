@@ -38,6 +38,7 @@ test: control-plane tools venv ## Run all tests: units, AWS wire, real control p
 	@cargo test --locked --workspace --no-run
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} cargo test --locked --workspace
 	cd tests/control-plane && go test ./cmd/...
+	cd tests/gitops && go test ./...
 
 .PHONY: bench
 N ?= 100 1000 10000
@@ -57,8 +58,9 @@ lint: $(CARGO_DENY) iam docs ## Check format, lints, licences, banned crates and
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
-	unformatted=$$(gofmt -l tests/control-plane tests/iam tests/tools); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
+	unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
+	cd tests/gitops && go vet ./...
 	tests/tools/build.sh helm
 	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
 	for program in promql grafana-dashboard; do (cd tests/tools/$$program && go vet .); done
@@ -75,7 +77,7 @@ iam: ## Check the IAM policies, the Terraform module, the CloudFormation templat
 .PHONY: fmt
 fmt: ## Format the code
 	cargo fmt --all
-	gofmt -w tests/control-plane tests/iam tests/tools
+	gofmt -w tests
 
 .PHONY: crds
 crds: ## Write the CRD into crds/ and the chart after a change of src/api
@@ -96,6 +98,10 @@ docs: $(MDBOOK) ## Build the book of docs/ into target/book
 .PHONY: reference
 reference: ## Write docs/reference/ after a change of the CRD, the flags, the metrics or the reasons
 	WRITE_REFERENCE=1 cargo test --quiet --locked --test docs reference::
+
+.PHONY: testdata
+testdata: ## Write what deploy/argocd shows of each status, after a change of statuses, messages or Lua
+	@WRITE_GITOPS_TESTDATA=1 cargo test --quiet --locked --test deploy the_committed_objects
 
 .PHONY: control-plane
 control-plane: ## Build kube-apiserver, etcd, kube-controller-manager and kubectl from their Go modules

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use crate::supervisor::{Binaries, Ready, Supervisor};
+use crate::wait::{DEADLINE, eventually};
 
 /// A running control plane. It and all it holds is gone when this is dropped, or when the test process ends, however
 /// that comes about.
@@ -157,14 +158,19 @@ impl ControlPlane {
         if applied.contains(yaml) {
             return;
         }
-        for arguments in [
-            ["apply", "--server-side", "--force-conflicts", "-f", "-"],
-            ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"],
-        ] {
-            let output = self.kubectl_with_input(&arguments, yaml).await;
+        let run = async |arguments: &[&str]| {
+            let output = self.kubectl_with_input(arguments, yaml).await;
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "kubectl {}: {stderr}", arguments.join(" "));
-        }
+            if output.status.success() { Ok(()) } else { Err(format!("kubectl {}: {stderr}", arguments.join(" "))) }
+        };
+        run(&["apply", "--server-side", "--force-conflicts", "-f", "-"])
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        // `kubectl wait` fails at once on a CRD whose status has no conditions yet.
+        eventually("the CRDs are established", DEADLINE, async || {
+            run(&["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"]).await
+        })
+        .await;
         applied.insert(yaml.to_owned());
     }
 

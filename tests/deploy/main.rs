@@ -1,0 +1,8 @@
+//! What lies in deploy/ for GitOps tools.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod given;
+mod objects;
+mod rows;
+mod samples;

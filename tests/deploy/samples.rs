@@ -1,0 +1,157 @@
+//! The samples for Argo CD and Flux, taken by a real API server that has their CRDs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use cloudhsm_backup_operator::api::crds;
+use serde_json::Value;
+use test_support::{ControlPlane, DEADLINE, eventually};
+
+/// Where the CRDs are in the modules that tests/crds/go.mod names.
+const FOLDERS: [(&str, &str); 3] = [
+    ("github.com/argoproj/argo-cd/v3", "manifests/crds"),
+    ("github.com/fluxcd/kustomize-controller", "config/crd/bases"),
+    ("github.com/fluxcd/source-controller", "config/crd/bases"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
+    paths.sort();
+    paths
+}
+
+fn documents(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    documents.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+/// The CRDs of Argo CD and Flux, as they were published.
+fn crds_of_others() -> Vec<String> {
+    let module = root().join("tests/crds");
+    let required = fs::read_to_string(module.join("go.mod")).unwrap();
+    let mut texts = Vec::new();
+    for (name, folder) in FOLDERS {
+        let version = required.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap().trim();
+        let output = Command::new("go")
+            .args(["mod", "download", "-json", &format!("{name}@{version}")])
+            .current_dir(&module)
+            .env("GOFLAGS", "-mod=readonly")
+            .output()
+            .unwrap_or_else(|error| panic!("go: {error}: Go brings the CRDs of other projects"));
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{name}: {} {told}", String::from_utf8_lossy(&output.stderr));
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let files = yaml_files(&Path::new(told["Dir"].as_str().unwrap()).join(folder)).into_iter();
+        let texts_of = files.map(|path| fs::read_to_string(path).unwrap());
+        texts.extend(texts_of.filter(|text| text.contains("kind: CustomResourceDefinition\n")));
+    }
+    texts
+}
+
+async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
+    let arguments = ["apply", "--server-side", "--validate=strict", "-f", "-"];
+    let output = control_plane.kubectl_with_input(&arguments, &document.to_string()).await;
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn the_samples_are_taken_by_the_api_server() {
+    let control_plane = ControlPlane::shared().await;
+    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
+    for crd in crds_of_others().into_iter().chain([own]) {
+        control_plane.apply_crds(&crd).await;
+    }
+    for namespace in ["argocd", "flux-system", "cloudhsm-backup-operator", "hsm"] {
+        let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        apply(control_plane, &namespace, "the namespace").await;
+    }
+    let mut taken = 0;
+    for path in yaml_files(&root().join("deploy/flux")).iter().chain(&yaml_files(&root().join("deploy/argocd"))) {
+        // The second would hold for the other tests too.
+        if path.ends_with("health_test.yaml") || path.ends_with("only-git-deletes.yaml") {
+            continue;
+        }
+        for document in documents(path) {
+            // No Go module carries its CRD: tests/gitops holds it to the type of Flux's own API.
+            if document["kind"] == "HelmRelease" {
+                continue;
+            }
+            apply(control_plane, &document, &path.display().to_string()).await;
+            taken += 1;
+        }
+    }
+    assert!(taken > 15, "only {taken} were found");
+}
+
+/// Whether somebody may declare it so, and the API server's answer.
+async fn declare(control_plane: &ControlPlane, who: &str, spec: Value) -> Result<(), String> {
+    let object = serde_json::json!({
+        "apiVersion": "cloudhsm.dev/v1alpha1", "kind": "CloudHsmBackup",
+        "metadata": {"name": "payments", "namespace": "hsm"}, "spec": spec,
+    });
+    let arguments = ["apply", "-f", "-", "--as", who, "--as-group=system:masters"];
+    let output = control_plane.kubectl_with_input(&arguments, &object.to_string()).await;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[rstest::rstest]
+#[case("flux", "system:serviceaccount:hsm:hsm-backups", "system:serviceaccount:other:hsm-backups")]
+#[case(
+    "argocd",
+    "system:serviceaccount:argocd:argocd-application-controller",
+    "system:serviceaccount:argocd:argocd-server"
+)]
+#[tokio::test]
+async fn with_the_policy_only_git_deletes(#[case] tool: &str, #[case] git: &str, #[case] other: &str) {
+    let control_plane = &ControlPlane::without_controllers().await;
+    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
+    control_plane.apply_crds(&own).await;
+    let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hsm"}});
+    apply(control_plane, &namespace, "the namespace").await;
+    for document in documents(&root().join("deploy").join(tool).join("only-git-deletes.yaml")) {
+        apply(control_plane, &document, tool).await;
+    }
+    let spec = |desired: &str| serde_json::json!({"backupId": "backup-ro5c4er4aac", "desiredState": desired});
+    let refused = eventually("the policy holds", DEADLINE, async || {
+        declare(control_plane, other, spec("Present")).await?;
+        declare(control_plane, other, spec("Deleted")).await.err().ok_or("it was taken".to_owned())
+    });
+    let refused = refused.await;
+    assert!(refused.contains("a backup is deleted by a reviewed commit only"), "{refused}");
+    for who in ["kubernetes-admin", "system:serviceaccount:hsm:other"] {
+        assert!(declare(control_plane, who, spec("Deleted")).await.is_err(), "{who} may delete");
+    }
+    assert_eq!(declare(control_plane, git, spec("Deleted")).await, Ok(()));
+    let held = serde_json::json!({"backupId": "backup-ro5c4er4aac", "desiredState": "Deleted", "suspend": true});
+    assert_eq!(declare(control_plane, other, held).await, Ok(()), "what is Deleted already may be suspended by others");
+    assert_eq!(declare(control_plane, other, spec("Present")).await, Ok(()), "everyone may restore");
+}
+
+#[tokio::test]
+async fn the_objects_that_gitops_tools_are_tested_with_are_taken_by_the_api_server() {
+    let control_plane = ControlPlane::shared().await;
+    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
+    control_plane.apply_crds(&own).await;
+    let namespace = control_plane.namespace("objects").await;
+    for path in yaml_files(&root().join("deploy/argocd/testdata")) {
+        for mut document in documents(&path) {
+            let metadata = serde_json::json!({"name": document["metadata"]["name"], "namespace": namespace});
+            document["metadata"] = metadata;
+            let what = path.display().to_string();
+            apply(control_plane, &document, &what).await;
+            let arguments = ["replace", "--subresource=status", "--validate=strict", "-f", "-"];
+            let output = control_plane.kubectl_with_input(&arguments, &document.to_string()).await;
+            assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
