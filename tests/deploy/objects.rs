@@ -78,8 +78,10 @@ data:
     text
 }
 
+type Change = fn(&mut CloudHsmBackup);
+
 /// What Argo CD's actions make of an object: the name of the file, of the row, and the change.
-const ACTIONS: [(&str, &str, fn(&mut CloudHsmBackup)); 5] = [
+const ACTIONS: [(&str, &str, Change); 5] = [
     ("restored", "deleted-pending-deletion", |object| object.spec.desired_state = DesiredState::Present),
     ("deleted", "present-ready", |object| object.spec.desired_state = DesiredState::Deleted),
     ("suspended", "present-ready", |object| object.spec.suspend = Some(true)),
