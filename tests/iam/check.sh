@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Checks deploy/iam: the policies against AWS's tables, the Terraform module with OpenTofu and tflint, the CloudFormation template
+# Checks deploy/iam: the policies against AWS's tables, the Terraform module with OpenTofu, the CloudFormation template
 # with cfn-lint, all three against each other, and the commands of docs/operations/iam.md against the AWS CLI.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD
 
-tests/tools/build.sh tofu tflint
+tests/tools/build.sh tofu
 what="the stand-in for Terraform's AWS provider"
 # shellcheck source=../go-build.sh
 source tests/go-build.sh

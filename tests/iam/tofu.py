@@ -1,4 +1,4 @@
-"""OpenTofu, on the module that needs no provider."""
+"""OpenTofu."""
 
 import os
 import subprocess
@@ -16,15 +16,14 @@ ENVIRONMENT = {
     "CHECKPOINT_DISABLE": "1",
     "TF_IN_AUTOMATION": "1",
 }
-
-
 PROVIDER = "registry.opentofu.org/hashicorp/aws/6.2.0"
 
 
 def with_stand_in(place):
     """The environment in which the stand-in is the AWS provider, of the oldest version that the module takes."""
-    platform = f"{sys.platform}_{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(os.uname().machine, os.uname().machine) }"
-    folder = place / "mirror" / PROVIDER / platform
+    machine = os.uname().machine
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    folder = place / "mirror" / PROVIDER / f"{sys.platform}_{architecture}"
     folder.mkdir(parents=True)
     (folder / "terraform-provider-aws").symlink_to(TOOLS / "terraform-provider-aws")
     config = place / "tofurc"
@@ -34,13 +33,9 @@ def with_stand_in(place):
     return environment
 
 
-def run(program, *arguments, cwd=MODULE, input=None, env=ENVIRONMENT):
-    path = TOOLS / program
+def tofu(*arguments, cwd=MODULE, input=None, env=ENVIRONMENT):
+    path = TOOLS / "tofu"
     assert path.exists(), f"{path} is missing: run `make iam`"
     done = subprocess.run([path, *arguments], cwd=cwd, env=env, input=input, capture_output=True, text=True)
-    assert done.returncode == 0, f"{program} {' '.join(arguments)} in {cwd}:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"tofu {' '.join(arguments)} in {cwd}:\n{done.stdout}{done.stderr}"
     return done.stdout
-
-
-def tofu(*arguments, **keywords):
-    return run("tofu", *arguments, **keywords)
