@@ -1,9 +1,9 @@
 //! Values: those that Helm and the API server take, and those that are refused with a message that names the key.
 
-use std::{collections::BTreeMap, process::Command};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use test_support::{Chart, ControlPlane, Helm};
+use test_support::{Chart, ControlPlane, Helm, PublishedCrds};
 use tokio::sync::OnceCell;
 
 use crate::release::Release;
@@ -68,8 +68,10 @@ async fn prepared() -> Release<'static> {
     PREPARED
         .get_or_init(async || {
             let release = Release::of(control_plane, "default", "any").await;
-            for crd in crds_of_prometheus() {
-                control_plane.apply_crds(&crd).await;
+            let published = PublishedCrds::fetch();
+            for kind in ["ServiceMonitor", "PrometheusRule"] {
+                let crd = published.of_kind("monitoring.coreos.com", kind).expect(kind);
+                control_plane.apply_crds(crd).await;
             }
             for namespace in ["values-a", "values-b"] {
                 release.kubectl(&["create", "namespace", namespace], "").await.unwrap();
@@ -77,26 +79,6 @@ async fn prepared() -> Release<'static> {
         })
         .await;
     Release::new(control_plane, "values").await
-}
-
-/// As the Prometheus operator publishes them in its Go module, which Go compares with `go.sum`.
-fn crds_of_prometheus() -> [String; 2] {
-    const MODULE: &str = "github.com/prometheus-operator/prometheus-operator";
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crds");
-    let required = std::fs::read_to_string(here.join("go.mod")).unwrap();
-    let version =
-        required.lines().find_map(|line| line.trim().strip_prefix(MODULE)).expect("the module is required").trim();
-    let output = Command::new("go")
-        .args(["mod", "download", "-json", &format!("{MODULE}@{version}")])
-        .current_dir(&here)
-        .env("GOFLAGS", "-mod=readonly")
-        .output()
-        .unwrap_or_else(|error| panic!("go: {error}: Go brings the CRDs of the Prometheus operator"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let folder = std::path::Path::new(answer["Dir"].as_str().unwrap()).join("example/prometheus-operator-crd");
-    let read = |kind: &str| std::fs::read_to_string(folder.join(format!("monitoring.coreos.com_{kind}.yaml"))).unwrap();
-    ["servicemonitors", "prometheusrules"].map(read)
 }
 
 #[tokio::test]
@@ -244,4 +226,21 @@ async fn the_operator_is_told_what_the_values_say() {
     let digest = format!("registry.example.com:5000/a/b:1.2.3-rc.1@sha256:{}", "0a".repeat(32));
     assert_eq!(container["image"], digest);
     assert_eq!(container["args"], json!(["run", "--lease-name=other"]));
+}
+
+/// The samples of the GitOps tools install the chart with values of their own.
+#[tokio::test]
+async fn the_values_of_the_gitops_samples_are_taken() {
+    let values = |file: &str, kind: &str, pointer: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let found = documents.iter().filter(|document| document["kind"] == kind).find_map(|it| it.pointer(pointer));
+        found.unwrap_or_else(|| panic!("{file} has no {kind} with {pointer}")).clone()
+    };
+    for values in [
+        values("flux/operator.yaml", "HelmRelease", "/spec/values"),
+        values("argocd/applications.yaml", "Application", "/spec/source/helm/valuesObject"),
+    ] {
+        Chart::rendered(Chart::RELEASE, &values).await.unwrap_or_else(|error| panic!("{values}: {error}"));
+    }
 }

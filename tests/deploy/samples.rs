@@ -3,19 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use cloudhsm_backup_operator::api::crds;
 use serde_json::Value;
-use test_support::{ControlPlane, DEADLINE, eventually};
-
-/// Where the CRDs are in the modules that tests/crds/go.mod names.
-const FOLDERS: [(&str, &str); 3] = [
-    ("github.com/argoproj/argo-cd/v3", "manifests/crds"),
-    ("github.com/fluxcd/kustomize-controller", "config/crd/bases"),
-    ("github.com/fluxcd/source-controller", "config/crd/bases"),
-];
+use test_support::{ControlPlane, DEADLINE, PublishedCrds, eventually};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,29 +27,6 @@ fn documents(path: &Path) -> Vec<Value> {
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
 
-/// The CRDs of Argo CD and Flux, as they were published.
-fn crds_of_others() -> Vec<String> {
-    let module = root().join("tests/crds");
-    let required = fs::read_to_string(module.join("go.mod")).unwrap();
-    let mut texts = Vec::new();
-    for (name, folder) in FOLDERS {
-        let version = required.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap().trim();
-        let output = Command::new("go")
-            .args(["mod", "download", "-json", &format!("{name}@{version}")])
-            .current_dir(&module)
-            .env("GOFLAGS", "-mod=readonly")
-            .output()
-            .unwrap_or_else(|error| panic!("go: {error}: Go brings the CRDs of other projects"));
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{name}: {} {told}", String::from_utf8_lossy(&output.stderr));
-        let told: Value = serde_json::from_str(&told).unwrap();
-        let files = yaml_files(&Path::new(told["Dir"].as_str().unwrap()).join(folder)).into_iter();
-        let texts_of = files.map(|path| fs::read_to_string(path).unwrap());
-        texts.extend(texts_of.filter(|text| text.contains("kind: CustomResourceDefinition\n")));
-    }
-    texts
-}
-
 async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
     let arguments = ["apply", "--server-side", "--validate=strict", "-f", "-"];
     let output = control_plane.kubectl_with_input(&arguments, &document.to_string()).await;
@@ -68,8 +37,13 @@ async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
 async fn the_samples_are_taken_by_the_api_server() {
     let control_plane = ControlPlane::shared().await;
     let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    for crd in crds_of_others().into_iter().chain([own]) {
-        control_plane.apply_crds(&crd).await;
+    control_plane.apply_crds(&own).await;
+    let others = PublishedCrds::fetch();
+    for group in ["argoproj.io", "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io"] {
+        assert!(others.of_group(group).next().is_some(), "no CRD of {group}");
+        for crd in others.of_group(group) {
+            control_plane.apply_crds(crd).await;
+        }
     }
     for namespace in ["argocd", "flux-system", "cloudhsm-backup-operator", "hsm"] {
         let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});

@@ -4,7 +4,6 @@
 
 mod book;
 mod commands;
-mod crds;
 mod failures;
 mod links;
 mod manifests;

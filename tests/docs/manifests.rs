@@ -11,10 +11,9 @@ use kube::{
     discovery::{Scope, oneshot},
 };
 use serde_json::{Value, json};
-use test_support::{ControlPlane, DEADLINE, eventually};
+use test_support::{ControlPlane, DEADLINE, PublishedCrds, eventually};
 
 use crate::{
-    crds::Others,
     pages::{Block, Page, all},
     values,
 };
@@ -23,7 +22,7 @@ use crate::{
 struct Reader<'a> {
     control_plane: &'a ControlPlane,
     client: Client,
-    others: &'a Others,
+    others: &'a PublishedCrds,
     installed: HashSet<(String, String)>,
 }
 
@@ -62,7 +61,7 @@ pub(crate) fn as_told(told: &str, next: Option<&Block>) -> Result<(), String> {
 }
 
 impl<'a> Reader<'a> {
-    async fn new(control_plane: &'a ControlPlane, others: &'a Others) -> Self {
+    async fn new(control_plane: &'a ControlPlane, others: &'a PublishedCrds) -> Self {
         let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
         control_plane.apply_crds(&yaml).await;
         Self { control_plane, client: control_plane.client().await, others, installed: HashSet::new() }
@@ -76,7 +75,7 @@ impl<'a> Reader<'a> {
         if self.installed.insert((group.to_owned(), kind.to_owned()))
             && let Some(crd) = self.others.of_kind(group, kind)
         {
-            self.control_plane.apply_crds(&crd).await;
+            self.control_plane.apply_crds(crd).await;
         }
         let kind = GroupVersionKind::gvk(group, version, kind);
         // A CRD that has just been established may not be served for a moment.
@@ -156,7 +155,7 @@ impl<'a> Reader<'a> {
 
 #[tokio::test]
 async fn every_manifest_is_taken_by_the_api_server_and_every_bad_example_refused() {
-    let others = Others::fetch();
+    let others = PublishedCrds::fetch();
     let mut reader = Reader::new(ControlPlane::shared().await, &others).await;
     let mut wrong = Vec::new();
     let (mut good, mut bad) = (0, 0);

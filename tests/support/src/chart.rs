@@ -10,12 +10,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::{ControlPlane, Grant};
-
-/// The root of the project. This crate is at tests/support.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two levels up")
-}
+use crate::{ControlPlane, Grant, root};
 
 /// A program of others that `make tools` builds.
 ///

@@ -1,5 +1,6 @@
-//! The custom resources of other projects that stand in our manifests: their CRDs as they were published, from the Go modules that
+//! The CRDs of other projects whose custom resources stand in our manifests, as they were published: from the Go modules that
 //! `tests/crds/go.mod` names.
+#![allow(clippy::indexing_slicing, reason = "a name that isn't there must end the test")]
 
 use std::{
     collections::HashMap,
@@ -10,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::pages::root;
+use crate::root;
 
 /// Where the CRDs are in each module.
 const FOLDERS: [(&str, &str); 4] = [
@@ -20,14 +21,20 @@ const FOLDERS: [(&str, &str); 4] = [
     ("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"),
 ];
 
-/// The CRDs of other projects.
-pub(crate) struct Others(Vec<PathBuf>);
+/// The CRDs of Argo CD, Flux and the Prometheus operator.
+#[derive(Debug)]
+pub struct PublishedCrds(Vec<String>);
 
-impl Others {
+impl PublishedCrds {
     /// Has Go's module cache fetch what it hasn't got. Go compares each module with `go.sum`.
-    pub(crate) fn fetch() -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Where Go can't fetch one, or a module has none.
+    #[must_use]
+    pub fn fetch() -> Self {
         let module = root().join("tests/crds");
-        let required = fs::read_to_string(module.join("go.mod")).unwrap();
+        let required = fs::read_to_string(module.join("go.mod")).expect("tests/crds/go.mod");
         let versions: HashMap<&str, &str> =
             required.lines().filter_map(|line| line.strip_prefix('\t')?.split_once(' ')).collect();
         let modules = FOLDERS.map(|(name, _)| format!("{name}@{}", versions[name]));
@@ -41,27 +48,32 @@ impl Others {
             .unwrap_or_else(|error| panic!("go: {error}: Go brings the CRDs of other projects"));
         let (told, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "go mod download {modules:?}: {complaint} {told}");
-        let answers = serde_json::Deserializer::from_str(&told).into_iter::<Value>().map(Result::unwrap);
-        let folders: HashMap<String, PathBuf> = answers
-            .map(|answer| (answer["Path"].as_str().unwrap().to_owned(), answer["Dir"].as_str().unwrap().into()))
-            .collect();
+        let answers = serde_json::Deserializer::from_str(&told)
+            .into_iter::<Value>()
+            .map(|answer| answer.expect("Go answers in JSON"));
+        let text = |value: &Value| value.as_str().expect("Go names the module and its folder").to_owned();
+        let folders: HashMap<String, PathBuf> =
+            answers.map(|answer| (text(&answer["Path"]), text(&answer["Dir"]).into())).collect();
         let files = FOLDERS.iter().flat_map(|(name, folder)| yaml_files(&folders[*name].join(folder)));
-        Self(files.collect())
+        let texts = files.map(|path| fs::read_to_string(path).expect("a file of Go's module cache"));
+        Self(texts.filter(|text| text.contains("kind: CustomResourceDefinition\n")).collect())
     }
 
-    /// The file with the CRD of that kind.
-    pub(crate) fn of_kind(&self, group: &str, kind: &str) -> Option<String> {
-        let texts = self.0.iter().map(|path| fs::read_to_string(path).unwrap());
-        texts.into_iter().find(|text| {
-            text.contains("kind: CustomResourceDefinition\n")
-                && text.contains(&format!("\n  group: {group}\n"))
-                && text.contains(&format!("\n    kind: {kind}\n"))
-        })
+    /// The CRD of a kind.
+    #[must_use]
+    pub fn of_kind(&self, group: &str, kind: &str) -> Option<&str> {
+        self.of_group(group).find(|text| text.contains(&format!("\n    kind: {kind}\n")))
+    }
+
+    /// The CRDs of an API group.
+    pub fn of_group(&self, group: &str) -> impl Iterator<Item = &str> {
+        let group = format!("\n  group: {group}\n");
+        self.0.iter().map(String::as_str).filter(move |text| text.contains(&group))
     }
 }
 
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let paths = entries.map(|entry| entry.unwrap().path());
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
     paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect()
 }
