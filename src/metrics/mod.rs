@@ -106,17 +106,21 @@ impl Metrics {
         Active(gauge)
     }
 
-    /// Counts a failed call to AWS or to the API server.
+    /// Counts a failed call to the API server; those to AWS are counted with the request.
     pub fn reconcile_error(&self) {
         self.0.reconcile_errors.get_or_create(&vec![controller()]).inc();
     }
 
-    /// Counts a request to AWS: `outcome` is `success` or `error`, `code` AWS's error code, empty on success.
+    /// Counts a request to AWS: `outcome` is `success` or `error`, `code` AWS's error code, empty on success. A failed one counts as an
+    /// error of reconciling too.
     pub fn aws_request(&self, operation: &'static str, outcome: &'static str, code: &str, took: Duration) {
         let operation = ("operation", operation.to_owned());
         let labels = vec![operation.clone(), ("outcome", outcome.into()), ("code", code.to_owned())];
         self.0.aws_requests.get_or_create(&labels).inc();
         self.0.aws_request_duration.get_or_create(&vec![operation]).observe(took.as_secs_f64());
+        if outcome == "error" {
+            self.reconcile_error();
+        }
     }
 
     /// Counts a write that AWS accepted.
@@ -303,7 +307,7 @@ mod tests {
             r#"cloudhsm_backup_drift_total{backup_state="PENDING_DELETION"} 1"#,
             r#"controller_runtime_reconcile_total{controller="cloudhsmbackup",result="success"} 1"#,
             r#"leader_election_master_status{name="a"} 1"#,
-            r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 1"#,
+            r#"controller_runtime_reconcile_errors_total{controller="cloudhsmbackup"} 2"#,
             r#"controller_runtime_reconcile_time_seconds_count{controller="cloudhsmbackup"} 1"#,
         ] {
             assert_eq!(series(&metrics, line.split_once('}').unwrap().0).len(), 1, "{line}");

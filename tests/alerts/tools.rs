@@ -1,24 +1,16 @@
 //! The programs that check, and the files that are checked.
 
 use std::{
-    ffi::OsString,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use serde_json::Value;
+use test_support::tool;
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What tests/tools/build.sh built.
-fn tool(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-    let path = root().join(target).join("tools/bin").join(name);
-    assert!(path.exists(), "{} is missing: run `make tools` first", path.display());
-    path
 }
 
 /// Runs a tool in the root of the repository; its standard output, or all that it printed where it failed.

@@ -23,6 +23,24 @@ async fn alerts_and_dashboard_are_those_of_the_files() {
     assert_eq!(dashboard["metadata"]["labels"]["grafana_dashboard"], "1");
 }
 
+/// What counts as too old follows the resync interval, or a longer one would wake people for nothing.
+#[tokio::test]
+async fn the_alerts_know_the_resync_interval() {
+    for (interval, expected) in [("1h30m", 5400), ("6m30s", 390), ("10m", 600), ("30s", 300)] {
+        let values = json!({"prometheusRule": {"enabled": true}, "resyncInterval": interval});
+        let chart = Chart::render("any", &values).await;
+        for alert in ["CloudHsmBackupSweepTooOld", "CloudHsmBackupUnwatched"] {
+            let mut rules = chart.of_kind("PrometheusRule").flat_map(|it| it["spec"]["groups"].as_array().unwrap());
+            let rule = rules.find_map(|it| it["rules"].as_array().unwrap().iter().find(|it| it["alert"] == alert));
+            let expr = rule.unwrap()["expr"].as_str().unwrap();
+            assert!(
+                expr.contains(&format!("cloudhsm_backup_sweep_age_seconds) > 3 * {expected}")),
+                "{interval}: {expr}"
+            );
+        }
+    }
+}
+
 const ALERTS: &str = r#"
 groups:
   - name: records
