@@ -48,7 +48,7 @@ bench: control-plane ## Measure the operator on a real control plane with 100, 1
 	@$(TARGET)/release/cluster-bench --objects $(N)
 
 .PHONY: image
-image: control-plane ## Build the container image without an engine, and prove that it works; as root, with buildah
+image: control-plane helm ## Build the container image without an engine, and prove that it works; as root, with buildah
 	@hack/image/build.sh $(BINARY)
 	@cargo build --quiet --locked -p cloudhsm-emulator
 	@hack/image/prove.sh

@@ -22,13 +22,15 @@ It is up. In your shell:
 
   export KUBECONFIG=$KUBECONFIG
   export PATH=$assets:$target/tools/bin:\$PATH
-  helm -n $release status $release
   kubectl -n hsm get chb -o wide
   kubectl -n hsm patch chb payments-2026-11-01 --type merge -p '{"spec":{"desiredState":"Deleted"}}'
 
+The chart is installed as release $release in the namespace of that name. Its pod stays Pending, for there is no node:
+the operator runs beside it, as the Deployment and the ServiceAccount say. It looks for drift every 10 s here, every 5 minutes by default.
+
 What AWS gets to see:        tail -f $state/aws.log
 What the operator does:      tail -f $state/operator.log
-AWS for the AWS CLI:         export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_REGION=us-east-1 \\
+AWS for the AWS CLI:         export AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 \\
                                AWS_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY=not-a-secret
 End it:                      make down
 EOF

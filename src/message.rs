@@ -113,7 +113,9 @@ pub fn decided(decision: &Decision, about: &About<'_>) -> String {
         Reason::PendingDeletion => {
             format!("{place} is PENDING_DELETION, {window}; set desiredState to Present to restore it")
         }
-        Reason::Deleted => format!("{place} is gone for good, as declared; nothing to do, this object can be removed"),
+        Reason::Deleted => {
+            format!("{place} is gone for good, as declared; nothing to do: keep this object as the record, or remove it")
+        }
         Reason::BackupNotFound => not_found(about),
         Reason::UnknownBackupState => unknown_state(about),
         Reason::Suspended | Reason::WriteNotAllowed => held(decision, about),
@@ -179,7 +181,9 @@ fn held(decision: &Decision, about: &About<'_>) -> String {
     if decision.reason == Reason::WriteNotAllowed {
         let mode = about.mode.as_str();
         let enough = if decision.due == Some(Call::RestoreBackup) { "restore-only or full" } else { "full" };
-        format!("{due}, but the operator runs with --mode {mode}; restart it with --mode {enough} to proceed")
+        format!(
+            "{due}, but the operator runs with --mode {mode}; restart it with --mode {enough} (in the chart: mode) to proceed"
+        )
     } else if about.intent.deleting {
         format!(
             "{due}, but this object is being removed, so nothing is sent; to have it done, declare it in a new object"
@@ -226,18 +230,20 @@ fn not_found(about: &About<'_>) -> String {
     }
 }
 
+/// Whoever suspends or removes one of two lets the other have its way, and that may be a deletion.
+const SETTLE: &str = "decide which is right and change, suspend or remove the other: what remains declared is done";
+
 fn conflict(about: &About<'_>) -> String {
     let place = about.place;
     let Some(rival) = about.rival else {
-        return format!("another object contradicts this one about {place}; make them agree, or suspend or remove one");
+        return format!("another object contradicts this one about {place}; {SETTLE}");
     };
     let say = |intent: &Intent| match intent.never_expires {
         Some(value) if rival.intent.desired == about.intent.desired => format!("neverExpires: {value}"),
         _ => format!("desiredState: {}", intent.desired.as_str()),
     };
     format!(
-        "{} declares {} for {place}, but this object declares {}, so the operator does nothing for either; \
-         make them agree, or suspend or remove one",
+        "{} declares {} for {place}, but this object declares {}, so the operator does nothing for either; {SETTLE}",
         rival.object,
         say(&rival.intent),
         say(about.intent),

@@ -196,7 +196,9 @@ contained -- "$program" crd | kubectl apply -f - >/dev/null
 kubectl wait --for=condition=Established --timeout=60s crd/cloudhsmbackups.cloudhsm.dev >/dev/null
 kubectl create namespace hsm >/dev/null
 kubectl create namespace cloudhsm-backup-operator >/dev/null
-kubectl apply -f "$here/rbac.yaml" >/dev/null
+# The chart's rights.
+"$target/tools/bin/helm" template "$release" "$root/charts/cloudhsm-backup-operator" --namespace "$release" \
+  --show-only templates/serviceaccount.yaml --show-only templates/rbac.yaml | kubectl apply -f - >/dev/null
 control PUT backups "$(<"$root/hack/backups.json")"
 kubectl apply -f "$root/hack/objects.yaml" >/dev/null
 

@@ -32,14 +32,14 @@ const WRITES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClusterError {
     /// It was answered with an error, or not at all.
-    #[error("{verb} of {object} failed: {}", InWords(source))]
+    #[error("{verb} of {object} failed: {}", InWords(error))]
     Call {
         /// What was to be done.
         verb: &'static str,
         /// With which object.
         object: ObjectKey,
         /// Why it failed.
-        source: Box<kube::Error>,
+        error: Box<kube::Error>,
     },
     /// It took too long.
     #[error("{verb} of {object} wasn't answered within {limit:?}")]
@@ -56,7 +56,7 @@ pub(super) enum ClusterError {
 impl ClusterError {
     /// Whether the object isn't there any more, or is another one of the same name: the watch will tell the rest.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if [404, 409].contains(&status.code)))
+        matches!(self, Self::Call { error, .. } if matches!(&**error, kube::Error::Api(status) if [404, 409].contains(&status.code)))
     }
 }
 
@@ -139,9 +139,9 @@ impl<T, F: Future<Output = Result<T, kube::Error>>> AwaitWithin<T> for F {
         let span = spans::cluster_call(method, subresource, key);
         match tokio::time::timeout(limit, self).instrument(span.clone()).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) => {
-                spans::cluster_failed(&span, &source);
-                Err(ClusterError::Call { verb, object: key.clone(), source: Box::new(source) })
+            Ok(Err(error)) => {
+                spans::cluster_failed(&span, &error);
+                Err(ClusterError::Call { verb, object: key.clone(), error: Box::new(error) })
             }
             Err(_) => {
                 spans::timed_out(&span);

@@ -125,7 +125,9 @@ impl<'a> Campaign<'a> {
 
     fn failed(&mut self, error: LeaseError) {
         let candidate = self.candidate;
-        if self.renewed.is_some() {
+        if self.renewed.is_some() && self.failure.is_some() {
+            // Told already; how it ends is told too.
+        } else if self.renewed.is_some() {
             tracing::warn!(lease = %candidate, error = %error, "the Lease wasn't renewed and is tried again");
         } else if error.is_for_people() {
             let namespace = &candidate.namespace;

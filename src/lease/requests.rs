@@ -12,12 +12,12 @@ use crate::{api::FIELD_MANAGER, leadership::LEASE, refusal::InWords};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LeaseError {
     /// It was answered with an error, or not at all.
-    #[error("{verb} failed: {}", InWords(source))]
+    #[error("{verb} failed: {}", InWords(error))]
     Call {
         /// What was to be done.
         verb: &'static str,
         /// Why it failed.
-        source: Box<kube::Error>,
+        error: Box<kube::Error>,
     },
     /// It took too long.
     #[error("{verb} wasn't answered within {limit:?}")]
@@ -33,7 +33,7 @@ impl LeaseError {
     /// The API server's own error.
     fn code(&self) -> Option<u16> {
         match self {
-            Self::Call { source, .. } => match &**source {
+            Self::Call { error, .. } => match &**error {
                 kube::Error::Api(status) => Some(status.code),
                 _ => None,
             },
@@ -103,7 +103,7 @@ async fn within<T>(
 ) -> Result<T, LeaseError> {
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(source)) => Err(LeaseError::Call { verb, source: Box::new(source) }),
+        Ok(Err(error)) => Err(LeaseError::Call { verb, error: Box::new(error) }),
         Err(_) => Err(LeaseError::Deadline { verb, limit }),
     }
 }

@@ -141,7 +141,7 @@ async fn a_conflict_comes_before_whatever_aws_shows() {
     for number in 0..3 {
         for name in ["kept", "unwanted"] {
             let (_, message) = ready_and_message(&world.reason(&format!("{name}-{number}"), "Conflict").await);
-            assert!(message.contains("make them agree"), "{message}");
+            assert!(message.contains("decide which is right"), "{message}");
         }
     }
 }

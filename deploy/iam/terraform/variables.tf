@@ -19,7 +19,7 @@ variable "name" {
 }
 
 variable "path" {
-  description = "Path of the role."
+  description = "Path of the role. The service control policy in guardrails/ names roles without one, so put it there too."
   type        = string
   default     = "/"
   nullable    = false
