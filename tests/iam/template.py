@@ -33,9 +33,12 @@ class Stack:
                 raise Refused(f"{name} is missing")
             if value not in declared.get("AllowedValues", [value]):
                 raise Refused(f"{name} isn't one of {declared['AllowedValues']}")
-            if not re.fullmatch(declared.get("AllowedPattern", ".*"), str(value)):
-                raise Refused(f"{name} isn't {declared['AllowedPattern']}")
-            self.values[name] = value.split(",") if declared["Type"] == "CommaDelimitedList" else value
+            is_list = declared["Type"] == "CommaDelimitedList"
+            # CloudFormation holds each value of a list to the pattern.
+            for each in value.split(",") if is_list else [str(value)]:
+                if not re.fullmatch(declared.get("AllowedPattern", ".*"), each):
+                    raise Refused(f"{name} isn't {declared['AllowedPattern']}")
+            self.values[name] = value.split(",") if is_list else value
         for rule in self.template["Rules"].values():
             if self.holds(rule["RuleCondition"]):
                 for assertion in rule["Assertions"]:

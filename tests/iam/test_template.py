@@ -130,6 +130,9 @@ class Template(unittest.TestCase):
             ({"Identity": "cross-account"}, "needs TrustedRoleArn"),
             ({"Identity": "irsa", "OidcProvider": "issuer", "TargetRoleArn": VALUES["TARGET_ROLE_ARN"]}, "goes with"),
             ({"Identity": "irsa", "OidcProvider": "issuer", "BackupTagKey": "team"}, "needs BackupTagValues"),
+            # With the space the second value would match no tag.
+            ({"BackupTagKey": "team", "BackupTagValues": "payments, cards"}, "BackupTagValues isn't"),
+            ({"Regions": "eu-central-1,eu-west-1\", \"*"}, "Regions isn't"),
             ({"Identity": "irsa", "OidcProvider": "https://issuer"}, "OidcProvider"),
             ({"Identity": "irsa", "OidcProvider": "issuer", "Namespace": "*"}, "Namespace"),
             ({"Identity": "irsa", "OidcProvider": "issuer", "BackupTagKey": 'team"'}, "BackupTagKey"),
