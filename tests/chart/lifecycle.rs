@@ -28,7 +28,7 @@ async fn objects_survive_whatever_becomes_of_the_release() {
     let control_plane = ControlPlane::start().await;
     let mut release = Release::of(&control_plane, "operators", "cloudhsm-backup-operator").await;
     let notes = release.install(&json!({"mode": "observe"}), &["--create-namespace"]).await.unwrap();
-    for part in ["changes nothing in AWS", "rollout status", "kubectl apply", "kubectl get chb"] {
+    for part in ["changes nothing in AWS", "rollout status", "states=READY", "kubectl apply", "kubectl get chb"] {
         assert!(notes.contains(part), "{notes}");
     }
     release.kubectl(&["wait", "--for=condition=Established", "crd", CRD, "--timeout=60s"], "").await.unwrap();

@@ -15,6 +15,7 @@ mod lifecycle;
 mod monitoring;
 mod neighbours;
 mod pods;
+mod refusals;
 mod release;
 mod rights;
 mod values;

@@ -43,3 +43,11 @@
   value: "true"
 {{- end }}
 {{- end -}}
+
+{{- define "cloudhsm-backup-operator.resyncSeconds" -}}
+{{- $seconds := 0 -}}
+{{- range $unit, $in := dict "h" 3600 "m" 60 "s" 1 -}}
+{{- $seconds = regexFind (printf "[0-9]+%s" $unit) $.Values.resyncInterval | trimSuffix $unit | default "0" | int64 | mul $in | add $seconds -}}
+{{- end -}}
+{{- $seconds -}}
+{{- end -}}

@@ -28,8 +28,8 @@
 {{- end -}}
 
 {{- define "cloudhsm-backup-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "cloudhsm-backup-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "cloudhsm-backup-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "cloudhsm-backup-operator.labels" -}}
@@ -37,7 +37,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion -}}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service -}}
-{{- merge $labels .Values.commonLabels | toYaml -}}
+{{- merge $labels (.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{- define "cloudhsm-backup-operator.image" -}}

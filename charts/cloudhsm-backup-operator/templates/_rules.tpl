@@ -13,6 +13,6 @@
 
 {{- define "cloudhsm-backup-operator.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "cloudhsm-backup-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "cloudhsm-backup-operator.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end -}}
