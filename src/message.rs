@@ -114,7 +114,9 @@ pub fn decided(decision: &Decision, about: &About<'_>) -> String {
             format!("{place} is PENDING_DELETION, {window}; set desiredState to Present to restore it")
         }
         Reason::Deleted => {
-            format!("{place} is gone for good, as declared; nothing to do: keep this object as the record, or remove it")
+            format!(
+                "{place} is gone for good, as declared; nothing to do: keep this object as the record, or remove it"
+            )
         }
         Reason::BackupNotFound => not_found(about),
         Reason::UnknownBackupState => unknown_state(about),

@@ -90,6 +90,7 @@ async fn wrong_values_are_refused_with_a_message_that_names_the_key() {
             json!({"updateStrategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}}),
             ["updateStrategy.rollingUpdate: ", "leave it out"],
         ),
+        (json!({"mode": "observe", "extraArgs": ["--mode", "full"]}), ["extraArgs: --mode: ", "set mode instead"]),
         (
             json!({"extraArgs": ["--leader-elect=false"]}),
             ["extraArgs: --leader-elect=false: ", "leaderElection.enabled"],

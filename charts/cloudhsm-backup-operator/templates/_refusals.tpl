@@ -15,6 +15,9 @@
 {{- if or (eq . "--leader-elect") (hasPrefix "--leader-elect=" .) -}}
 {{- fail (printf "extraArgs: %s: set leaderElection.enabled instead, by which replicas, updateStrategy and rights go" .) -}}
 {{- end -}}
+{{- if or (eq . "--mode") (hasPrefix "--mode=" .) -}}
+{{- fail (printf "extraArgs: %s: set mode instead, which a flag would silently overrule" .) -}}
+{{- end -}}
 {{- end -}}
 {{- $fullname := include "cloudhsm-backup-operator.fullname" . -}}
 {{- if not (regexMatch "^[a-z][-a-z0-9]*$" $fullname) -}}
