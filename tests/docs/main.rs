@@ -5,6 +5,7 @@
 mod book;
 mod commands;
 mod failures;
+mod gitops;
 mod links;
 mod manifests;
 mod pages;
