@@ -9,6 +9,7 @@ mod gitops;
 mod links;
 mod manifests;
 mod pages;
+mod policies;
 mod purge;
 mod reference;
 mod values;
