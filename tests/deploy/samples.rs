@@ -9,7 +9,7 @@ use cloudhsm_backup_operator::api::crds;
 use serde_json::Value;
 use test_support::{ControlPlane, DEADLINE, PublishedCrds, eventually};
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -21,13 +21,13 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn documents(path: &Path) -> Vec<Value> {
+pub(crate) fn documents(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
 
-async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
+pub(crate) async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
     let arguments = ["apply", "--server-side", "--validate=strict", "-f", "-"];
     let output = control_plane.kubectl_with_input(&arguments, &document.to_string()).await;
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
@@ -45,7 +45,7 @@ async fn the_samples_are_taken_by_the_api_server() {
             control_plane.apply_crds(crd).await;
         }
     }
-    for namespace in ["argocd", "flux-system", "cloudhsm-backup-operator", "hsm"] {
+    for namespace in ["argocd", "flux-system", "cloudhsm-backup-operator", "hsm", "hsm-gitops"] {
         let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         apply(control_plane, &namespace, "the namespace").await;
     }
@@ -79,7 +79,7 @@ async fn declare(control_plane: &ControlPlane, who: &str, spec: Value) -> Result
 }
 
 #[rstest::rstest]
-#[case("flux", "system:serviceaccount:hsm:hsm-backups", "system:serviceaccount:other:hsm-backups")]
+#[case("flux", "system:serviceaccount:hsm-gitops:hsm-backups", "system:serviceaccount:hsm:hsm-backups")]
 #[case(
     "argocd",
     "system:serviceaccount:argocd:argocd-application-controller",
@@ -102,7 +102,7 @@ async fn with_the_policy_only_git_deletes(#[case] tool: &str, #[case] git: &str,
     });
     let refused = refused.await;
     assert!(refused.contains("a backup is deleted by a reviewed commit only"), "{refused}");
-    for who in ["kubernetes-admin", "system:serviceaccount:hsm:other"] {
+    for who in ["kubernetes-admin", "system:serviceaccount:other-gitops:hsm-backups"] {
         assert!(declare(control_plane, who, spec("Deleted")).await.is_err(), "{who} may delete");
     }
     assert_eq!(declare(control_plane, git, spec("Deleted")).await, Ok(()));

@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// A command that a page tells its reader to run.
-struct Told {
-    at: String,
+pub(crate) struct Told {
+    pub(crate) at: String,
     /// Its words, without quotes.
     words: Vec<String>,
 }
 
 /// The commands of a page: in blocks of console those behind a `$`, where there is one; else, and in blocks of sh, every line; continued
-/// behind a `\`.
+/// behind a `\`. And what of code within the text has more words than one and begins with a tool's name.
 fn commands(page: &Page) -> Vec<Told> {
     let mut commands = Vec::new();
     for block in page.blocks() {
@@ -44,6 +44,12 @@ fn commands(page: &Page) -> Vec<Told> {
             for words in command.split('|').map(words).filter(|words| !words.is_empty()) {
                 commands.push(Told { at: at.clone(), words });
             }
+        }
+    }
+    for (code, line) in page.inline_code() {
+        let words = words(&code);
+        if words.len() > 1 && ["flux", "argocd", "kubectl"].contains(&words[0].as_str()) {
+            commands.push(Told { at: page.at(line), words });
         }
     }
     commands
@@ -71,13 +77,13 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// The words behind a program's name, which may follow variables.
-fn arguments_of<'a>(told: &'a Told, program: &str) -> Option<&'a [String]> {
+pub(crate) fn arguments_of<'a>(told: &'a Told, program: &str) -> Option<&'a [String]> {
     let start = told.words.iter().position(|word| !word.contains('=') && word != "sudo" && word != "time")?;
     let name = told.words[start].rsplit('/').next()?;
     (name == program).then(|| &told.words[start + 1..])
 }
 
-fn all_commands() -> Vec<Told> {
+pub(crate) fn all_commands() -> Vec<Told> {
     let commands: Vec<Told> = all().iter().flat_map(commands).collect();
     assert!(commands.len() > 30, "only {} commands were found", commands.len());
     commands

@@ -5,9 +5,11 @@
 mod book;
 mod commands;
 mod failures;
+mod gitops;
 mod links;
 mod manifests;
 mod pages;
+mod policies;
 mod purge;
 mod reference;
 mod values;

@@ -118,6 +118,15 @@ impl Page {
         blocks
     }
 
+    /// The code within the text, with its lines.
+    pub(crate) fn inline_code(&self) -> Vec<(String, usize)> {
+        let code = |(event, line)| match event {
+            Event::Code(text) => Some((text.to_string(), line)),
+            _ => None,
+        };
+        self.events().filter_map(code).collect()
+    }
+
     /// The links and images, without those in code.
     pub(crate) fn links(&self) -> Vec<Link> {
         let mut links: Vec<Link> = Vec::new();

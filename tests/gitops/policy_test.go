@@ -68,9 +68,15 @@ func enforcer(t *testing.T, policy string) *casbin.Enforcer {
 	return enforcer
 }
 
-func TestOnCallMayRestoreAndNobodyMayDelete(t *testing.T) {
-	policy := decode[corev1.ConfigMap](t, argocd, "argocd-rbac-cm.yaml").Data["policy.csv"]
-	shipped, without := enforcer(t, policy), enforcer(t, "")
+func TestOnCallMayRestoreAndNeitherTheyNorAdministratorsDelete(t *testing.T) {
+	data := decode[corev1.ConfigMap](t, argocd, "argocd-rbac-cm.yaml").Data
+	// Argo CD adds every policy.*.csv to policy.csv. Any other key would replace one that is there already.
+	policy := data["policy.hsm.csv"]
+	if len(data) != 1 || policy == "" {
+		t.Fatalf("policy.hsm.csv should be its only key: %v", data)
+	}
+	theirs := "p, role:wide, applications, action/*, */*, allow\n"
+	shipped, without := enforcer(t, theirs+policy), enforcer(t, "")
 	allowed := func(enforcer *casbin.Enforcer, subject, action, application string) bool {
 		allowed, err := enforcer.Enforce(subject, "applications", "action/cloudhsm.dev/CloudHsmBackup/"+action, application)
 		if err != nil {
@@ -93,6 +99,10 @@ func TestOnCallMayRestoreAndNobodyMayDelete(t *testing.T) {
 		}
 		if allowed(shipped, "somebody", action, "hsm/hsm-backups") {
 			t.Errorf("somebody, %s", action)
+		}
+		// As the guide says: only the API server stops them.
+		if !allowed(shipped, "role:wide", action, "hsm/hsm-backups") {
+			t.Errorf("a role of theirs may no longer %s", action)
 		}
 		// Why the policy denies it.
 		if !allowed(without, "admin", action, "hsm/hsm-backups") {
