@@ -95,7 +95,7 @@ fn it_asks_the_data_source_and_the_namespaces_that_are_chosen() {
     let dashboard = dashboard();
     let names: Vec<String> =
         list(&dashboard["templating"]["list"]).iter().map(|variable| text(&variable["name"])).collect();
-    assert_eq!(names, ["datasource", "job", "namespace"]);
+    assert_eq!(names, ["datasource", "cluster", "job", "namespace"]);
     let mut asked = list(&dashboard["annotations"]["list"]);
     asked.retain(|annotation| annotation["builtIn"] != 1);
     asked.extend(list(&dashboard["templating"]["list"]).into_iter().filter(|variable| variable["type"] == "query"));
@@ -105,7 +105,8 @@ fn it_asks_the_data_source_and_the_namespaces_that_are_chosen() {
         assert_eq!(who["datasource"]["uid"], "${datasource}", "{who}");
     }
     for query in queries().iter().filter(|query| query.place.starts_with("panel")) {
-        assert!(query.expr.contains(r#"job=~"$job""#), "{}", query.place);
+        assert!(query.expr.contains(r#"{cluster=~"$cluster", job=~"$job""#), "{}", query.place);
+        assert!(!query.expr.contains("vector("), "{}: an operator that is down looks healthy", query.place);
         let of_objects = query.expr.contains("backup_ready")
             || query.expr.contains("backup_state{")
             || query.expr.contains("permanent");
