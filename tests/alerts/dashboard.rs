@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     promql::{filled_in, label_values},
@@ -95,7 +95,7 @@ fn it_asks_the_data_source_and_the_namespaces_that_are_chosen() {
     let dashboard = dashboard();
     let names: Vec<String> =
         list(&dashboard["templating"]["list"]).iter().map(|variable| text(&variable["name"])).collect();
-    assert_eq!(names, ["datasource", "job", "namespace"]);
+    assert_eq!(names, ["datasource", "cluster", "job", "namespace"]);
     let mut asked = list(&dashboard["annotations"]["list"]);
     asked.retain(|annotation| annotation["builtIn"] != 1);
     asked.extend(list(&dashboard["templating"]["list"]).into_iter().filter(|variable| variable["type"] == "query"));
@@ -105,12 +105,46 @@ fn it_asks_the_data_source_and_the_namespaces_that_are_chosen() {
         assert_eq!(who["datasource"]["uid"], "${datasource}", "{who}");
     }
     for query in queries().iter().filter(|query| query.place.starts_with("panel")) {
-        assert!(query.expr.contains(r#"job=~"$job""#), "{}", query.place);
+        assert!(query.expr.contains(r#"{cluster=~"$cluster", job=~"$job""#), "{}", query.place);
+        assert!(!query.expr.contains("vector("), "{}: an operator that is down looks healthy", query.place);
         let of_objects = query.expr.contains("backup_ready")
             || query.expr.contains("backup_state{")
             || query.expr.contains("permanent");
         assert_eq!(query.expr.contains(r#"namespace=~"$namespace""#), of_objects, "{}", query.place);
     }
+}
+
+/// What a panel that shows one figure asks for, as an expression test of promtool: `None` is no data.
+fn figure(title: &str, expected: Option<f64>) -> Value {
+    let panel = panels().into_iter().find(|panel| panel["title"] == title && panel["type"] == "stat").unwrap();
+    let expr = ["cluster", "job", "namespace"]
+        .iter()
+        .fold(text(&panel["targets"][0]["expr"]), |expr, variable| expr.replace(&format!("${variable}"), ".*"));
+    let samples: Vec<Value> = expected.into_iter().map(|value| json!({"labels": "{}", "value": value})).collect();
+    json!({"expr": expr, "eval_time": "1m", "exp_samples": samples})
+}
+
+#[test]
+fn no_operator_is_no_data_and_not_all_is_well() {
+    let titles = ["Objects", "As declared", "Not as declared", "Pending deletion"];
+    let case = |series: Value, figures: [Option<f64>; 4]| {
+        let tests: Vec<Value> = titles.iter().zip(figures).map(|(title, expected)| figure(title, expected)).collect();
+        json!({"interval": "1m", "input_series": series, "promql_expr_test": tests})
+    };
+    let ready = |status: &str, reason: &str| {
+        let labels =
+            format!(r#"namespace="hsm", name="{reason}", status="{status}", reason="{reason}", job="operator""#);
+        json!({"series": format!("cloudhsm_backup_ready{{{labels}}}"), "values": "1x5"})
+    };
+    let up = json!({"series": r#"cloudhsm_backup_build_info{version="1", job="operator"}"#, "values": "1x5"});
+    let tests = json!({"rule_files": [], "tests": [
+        case(json!([]), [None; 4]),
+        // A standby that nobody has elected tells as little.
+        case(json!([up]), [None; 4]),
+        case(json!([ready("False", "Conflict")]), [Some(1.0), Some(0.0), Some(1.0), Some(0.0)]),
+        case(json!([ready("True", "Available")]), [Some(1.0), Some(1.0), Some(0.0), Some(0.0)]),
+    ]});
+    run("promtool", &["test", "rules", "/dev/stdin"], &tests.to_string()).unwrap();
 }
 
 #[test]

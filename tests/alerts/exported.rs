@@ -14,8 +14,8 @@ use crate::{
 
 const LEASE: &str = "cloudhsm-backup-operator";
 
-/// The labels that Prometheus adds to what it scrapes.
-const OF_THE_TARGET: [&str; 4] = ["job", "instance", "pod", "namespace"];
+/// The labels that Prometheus adds to what it scrapes, or to what it sends elsewhere.
+const OF_THE_TARGET: [&str; 5] = ["cluster", "job", "instance", "pod", "namespace"];
 
 /// Each metric with the labels of its series.
 type Exposition = BTreeMap<String, BTreeSet<String>>;

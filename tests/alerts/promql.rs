@@ -106,6 +106,28 @@ fn every_expression_is_promql_that_yields_series() {
     }
 }
 
+/// Behind one ruler several clusters have objects, operators and jobs of one name.
+#[test]
+fn what_is_told_apart_by_name_is_told_apart_by_cluster() {
+    let shipped = shipped();
+    let exprs: Vec<String> = shipped.iter().map(|(_, expr)| expr.clone()).collect();
+    let mut checked = 0;
+    for ((place, expr), query) in shipped.iter().zip(parse(&exprs)) {
+        for grouping in &query.groupings {
+            let has = |label: &str| grouping.labels.iter().any(|found| found == label);
+            if has("namespace") || has("job") || has("instance") {
+                assert!(has("cluster"), "{place}: {expr}");
+                checked += 1;
+            }
+        }
+        let of_one = query.selectors.iter().filter(|of| of.matchers.iter().any(|it| it.value == "x"));
+        for selector in of_one {
+            assert!(selector.matchers.iter().any(|it| it.label == "cluster"), "{place}: {expr}");
+        }
+    }
+    assert!(checked > 40, "only {checked}");
+}
+
 /// The words of a matcher that lists them, such as `reason=~"A|B"`.
 pub(crate) fn words(matcher: &Matcher) -> BTreeSet<&str> {
     match matcher.op.as_str() {

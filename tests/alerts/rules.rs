@@ -38,6 +38,21 @@ fn prometheus_takes_the_documented_configuration() {
     run("promtool", &["check", "config", "--syntax-only", "/dev/stdin"], config).unwrap();
 }
 
+/// One operator's trouble must not hide another's: in the documented configuration an alert mutes only those that are tied to it.
+#[test]
+fn the_documented_inhibitions_end_at_the_operator() {
+    let page = read("docs/operations/monitoring.md");
+    let blocks = fenced(&page, "text");
+    let config = blocks.iter().find(|block| block.starts_with("# alertmanager.yml")).unwrap();
+    let config: Value = serde_saphyr::from_str(config).unwrap();
+    let inhibitions = config["inhibit_rules"].as_array().unwrap();
+    assert!(!inhibitions.is_empty());
+    for rule in inhibitions {
+        let equal: BTreeSet<&str> = rule["equal"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        assert!(equal.is_superset(&BTreeSet::from(["cluster", "namespace", "job"])), "{rule}");
+    }
+}
+
 #[test]
 fn alerts_fire_when_they_should_and_only_then() {
     for file in files("tests/alerts", "yaml") {

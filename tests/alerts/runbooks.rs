@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+use test_support::{Chart, ControlPlane, DEADLINE, eventually};
+
 use crate::{
     rules::alerts,
     tools::{files, read, stem},
@@ -52,4 +55,40 @@ fn the_index_and_the_table_of_alerts_list_each_with_its_severity() {
             assert!(rows.iter().any(|found| found.starts_with(&row)), "{page} lacks {row}");
         }
     }
+}
+
+/// Where nothing is wrong, what a runbook asks Kubernetes of the operator's rights is answered with yes.
+#[tokio::test]
+async fn the_questions_about_rights_are_the_right_ones() {
+    let control_plane = ControlPlane::shared().await;
+    control_plane.apply_crds(&read("crds/cloudhsmbackups.yaml")).await;
+    let namespace = "cloudhsm-backup-operator";
+    let mut rights: Vec<Value> =
+        vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})];
+    let wanted = |object: &Value| {
+        let kind = object["kind"].as_str().unwrap();
+        kind == "ServiceAccount" || kind.contains("Role")
+    };
+    rights.extend(Chart::render(namespace, &json!({})).await.objects.into_iter().filter(wanted));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": rights});
+    let output = control_plane.kubectl_with_input(&["apply", "-f", "-"], &list.to_string()).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut asked = 0;
+    for page in files(FOLDER, "md") {
+        let text = read(&page);
+        for question in text.lines().filter_map(|line| line.trim().strip_prefix("$ kubectl auth can-i ")) {
+            asked += 1;
+            let arguments: Vec<&str> = ["auth", "can-i"].into_iter().chain(question.split_whitespace()).collect();
+            // The API server takes a moment to know of new rights.
+            eventually(&format!("yes to: can-i {question}"), DEADLINE, async || {
+                let output = control_plane.kubectl_with_input(&arguments, "").await;
+                let [answer, notes] =
+                    [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it).into_owned());
+                if answer.trim() == "yes" && !notes.contains("does not exist") { Ok(()) } else { Err(answer + &notes) }
+            })
+            .await;
+        }
+    }
+    assert!(asked > 0);
 }
