@@ -55,14 +55,13 @@ image: control-plane helm ## Build the container image without an engine, and pr
 	@hack/image/prove.sh
 
 .PHONY: lint
-lint: $(CARGO_DENY) iam docs ## Check format, lints, licences, banned crates and all that ships beside the code
+lint: $(CARGO_DENY) helm iam docs ## Check format, lints, licences, banned crates and all that ships beside the code
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO_DENY) --locked --workspace check bans licenses sources
 	unformatted=$$(gofmt -l tests); [[ -z $$unformatted ]] || { echo "run make fmt: $$unformatted" >&2; exit 1; }
 	cd tests/control-plane && go vet ./cmd/...
 	cd tests/gitops && go vet ./...
-	tests/tools/build.sh helm
 	$(TARGET)/tools/bin/helm lint --strict --quiet $(CHART)
 	for program in promql grafana-dashboard; do (cd tests/tools/$$program && go vet .); done
 	for script in $$(git ls-files '*.sh') .ci/run; do bash -n $$script; done

@@ -53,8 +53,7 @@ pub(crate) struct AllSeen {
 impl Stage {
     pub(crate) async fn set(binary: PathBuf, emulator: &std::path::Path) -> Self {
         let control_plane = ControlPlane::without_controllers().await;
-        let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).expect("YAML")).collect::<Vec<_>>();
-        control_plane.apply_crds(&yaml.join("---\n")).await;
+        control_plane.define(&crds()).await;
         let namespace = control_plane.namespace("hsm").await;
         let rights = Grant::namespaced(
             &namespace,

@@ -125,10 +125,12 @@ impl<'a> Campaign<'a> {
 
     fn failed(&mut self, error: LeaseError) {
         let candidate = self.candidate;
-        if self.renewed.is_some() && self.failure.is_some() {
-            // Told already; how it ends is told too.
-        } else if self.renewed.is_some() {
-            tracing::warn!(lease = %candidate, error = %error, "the Lease wasn't renewed and is tried again");
+        // Told once; how it ends is told too.
+        let is_news = self.failure.is_none();
+        if self.renewed.is_some() {
+            if is_news {
+                tracing::warn!(lease = %candidate, error = %error, "the Lease wasn't renewed and is tried again");
+            }
         } else if error.is_for_people() {
             let namespace = &candidate.namespace;
             let obstacle = format!(
@@ -140,7 +142,7 @@ impl<'a> Campaign<'a> {
             if lasts && candidate.leadership.hinder(Some(obstacle.clone())) {
                 tracing::warn!("{obstacle}");
             }
-        } else if self.failure.is_none() {
+        } else if is_news {
             tracing::warn!(lease = %candidate, error = %error, "the Lease can't be read or taken; trying again");
         }
         self.failure = Some(error);

@@ -7,11 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use test_support::tool;
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use test_support::{root, tool};
 
 /// Runs a tool in the root of the repository; its standard output, or all that it printed where it failed.
 pub(crate) fn run(name: &str, arguments: &[&str], input: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use test_support::{Chart, ControlPlane, Helm, PublishedCrds};
+use test_support::{Chart, ControlPlane, Helm, PublishedCrds, documents, root};
 use tokio::sync::OnceCell;
 
 use crate::release::Release;
@@ -174,8 +174,7 @@ async fn the_operator_is_told_what_the_values_say() {
 #[tokio::test]
 async fn the_values_of_the_gitops_samples_are_taken() {
     let values = |file: &str, kind: &str, pointer: &str| {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let documents = documents(&root().join("deploy").join(file));
         let found = documents.iter().filter(|document| document["kind"] == kind).find_map(|it| it.pointer(pointer));
         found.unwrap_or_else(|| panic!("{file} has no {kind} with {pointer}")).clone()
     };

@@ -2,9 +2,9 @@
 
 use cloudhsm_backup_operator::api::crds;
 use serde_json::{Value, json};
-use test_support::{ControlPlane, DEADLINE, PublishedCrds, eventually};
+use test_support::{ControlPlane, DEADLINE, PublishedCrds, documents, eventually, root};
 
-use crate::samples::{apply, documents, root};
+use crate::samples::apply;
 
 /// Runs kubectl; an error is what it says.
 async fn run(control_plane: &ControlPlane, arguments: &[&str], input: &Value) -> Result<String, String> {
@@ -35,8 +35,7 @@ async fn who_may_edit_in_the_teams_namespace_gets_no_token_that_deletes() {
         // It puts together what `edit` may.
         return;
     }
-    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&own).await;
+    control_plane.define(&crds()).await;
     let others = PublishedCrds::fetch();
     for group in ["kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io"] {
         for crd in others.of_group(group) {

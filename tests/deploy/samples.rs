@@ -1,31 +1,8 @@
 //! The samples for Argo CD and Flux, taken by a real API server that has their CRDs.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
 use cloudhsm_backup_operator::api::crds;
 use serde_json::Value;
-use test_support::{ControlPlane, DEADLINE, PublishedCrds, eventually};
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn yaml_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
-    paths.sort();
-    paths
-}
-
-pub(crate) fn documents(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    documents.into_iter().filter(|document| !document.is_null()).collect()
-}
+use test_support::{ControlPlane, DEADLINE, PublishedCrds, documents, eventually, root, yaml_files};
 
 pub(crate) async fn apply(control_plane: &ControlPlane, document: &Value, what: &str) {
     let arguments = ["apply", "--server-side", "--validate=strict", "-f", "-"];
@@ -36,8 +13,7 @@ pub(crate) async fn apply(control_plane: &ControlPlane, document: &Value, what: 
 #[tokio::test]
 async fn the_samples_are_taken_by_the_api_server() {
     let control_plane = ControlPlane::shared().await;
-    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&own).await;
+    control_plane.define(&crds()).await;
     let others = PublishedCrds::fetch();
     for group in ["argoproj.io", "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io"] {
         assert!(others.of_group(group).next().is_some(), "no CRD of {group}");
@@ -88,8 +64,7 @@ async fn declare(control_plane: &ControlPlane, who: &str, spec: Value) -> Result
 #[tokio::test]
 async fn with_the_policy_only_git_deletes(#[case] tool: &str, #[case] git: &str, #[case] other: &str) {
     let control_plane = &ControlPlane::without_controllers().await;
-    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&own).await;
+    control_plane.define(&crds()).await;
     let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "hsm"}});
     apply(control_plane, &namespace, "the namespace").await;
     for document in documents(&root().join("deploy").join(tool).join("only-git-deletes.yaml")) {
@@ -114,8 +89,7 @@ async fn with_the_policy_only_git_deletes(#[case] tool: &str, #[case] git: &str,
 #[tokio::test]
 async fn the_objects_that_gitops_tools_are_tested_with_are_taken_by_the_api_server() {
     let control_plane = ControlPlane::shared().await;
-    let own = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&own).await;
+    control_plane.define(&crds()).await;
     let namespace = control_plane.namespace("objects").await;
     for path in yaml_files(&root().join("deploy/argocd/testdata")) {
         for mut document in documents(&path) {

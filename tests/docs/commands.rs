@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, fs};
 
 use clap::{CommandFactory, Parser};
 use cloudhsm_backup_operator::args::{Arguments, one_line};
-use test_support::ControlPlane;
+use test_support::{ControlPlane, root};
 
 use crate::{
-    pages::{Page, all, root},
+    pages::{Page, all},
     reference::exported_series,
     values::takes,
 };

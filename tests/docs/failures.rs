@@ -151,8 +151,7 @@ async fn what_is_quoted_of_a_running_operator_is_what_it_says() {
     };
     let first = operator(control_plane.kubeconfig()).start();
     is_not_ready_as_quoted(&first, "the CRD").await;
-    let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&yaml).await;
+    control_plane.define(&crds()).await;
 
     // It gets the Lease, and somebody takes it.
     let leases: Api<Lease> = Api::namespaced(client, NAMESPACE);

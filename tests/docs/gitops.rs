@@ -1,14 +1,12 @@
 //! The commands for Flux and Argo CD in the documentation: what they name is in our samples, in the namespace that they name. Flux looks in
 //! flux-system where none is named, and that would be found out at 3 a.m.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
+use test_support::{documents, root};
 
-use crate::{
-    commands::{Told, all_commands, arguments_of},
-    pages::root,
-};
+use crate::commands::{Told, all_commands, arguments_of};
 
 /// A kind in lower case, a namespace and a name.
 type Named = (String, String, String);
@@ -16,8 +14,7 @@ type Named = (String, String, String);
 fn samples() -> BTreeSet<Named> {
     let mut found = BTreeSet::new();
     for file in ["flux/backups.yaml", "flux/operator.yaml", "argocd/applications.yaml"] {
-        let text = fs::read_to_string(root().join("deploy").join(file)).unwrap();
-        for document in serde_saphyr::from_multiple::<Value>(&text).unwrap() {
+        for document in documents(&root().join("deploy").join(file)) {
             let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let metadata = &document["metadata"];
             found.insert((

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pages::{Page, all, root};
+use test_support::root;
+
+use crate::pages::{Page, all};
 
 const HOME: &str = "https://github.com/cloudhsm-dev/cloudhsm-backup-operator/";
 

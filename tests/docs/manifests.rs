@@ -62,8 +62,7 @@ pub(crate) fn as_told(told: &str, next: Option<&Block>) -> Result<(), String> {
 
 impl<'a> Reader<'a> {
     async fn new(control_plane: &'a ControlPlane, others: &'a PublishedCrds) -> Self {
-        let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-        control_plane.apply_crds(&yaml).await;
+        control_plane.define(&crds()).await;
         Self { control_plane, client: control_plane.client().await, others, installed: HashSet::new() }
     }
 

@@ -14,8 +14,7 @@ async fn run(control_plane: &ControlPlane, arguments: &[&str], input: &str) -> R
 #[tokio::test]
 async fn what_is_deleted_already_can_be_suspended_looked_at_and_restored_without_approval() {
     let control_plane = &ControlPlane::without_controllers().await;
-    let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&yaml).await;
+    control_plane.define(&crds()).await;
     let blocks = page("docs/guides/several-teams.md").blocks();
     let has = |words: &[&str]| {
         let block = blocks.iter().find(|block| words.iter().all(|word| block.text.contains(word)));

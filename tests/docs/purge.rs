@@ -48,8 +48,7 @@ fn backup(id: &str, made: Value, more: Value) -> Value {
 #[tokio::test]
 async fn the_filter_writes_the_manifests_of_all_old_backups_of_the_cluster_and_of_their_copies() {
     let control_plane = ControlPlane::shared().await;
-    let yaml = crds().iter().map(|crd| serde_saphyr::to_string(crd).unwrap()).collect::<Vec<_>>().join("---\n");
-    control_plane.apply_crds(&yaml).await;
+    control_plane.define(&crds()).await;
     // The AWS CLI shows times as seconds (version 1) or, in UTC, like this (version 2).
     let answer = json!({"Backups": [
         backup("backup-seconds2222", json!(1_793_502_764.64), json!({})),

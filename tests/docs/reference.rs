@@ -7,9 +7,9 @@ mod resource;
 
 use std::{env, fs};
 
-pub(crate) use {conditions::notices, metrics::exported_series};
+use test_support::root;
 
-use crate::pages::root;
+pub(crate) use {conditions::notices, metrics::exported_series};
 
 /// Set to anything, it has the chapters written.
 const WRITE: &str = "WRITE_REFERENCE";

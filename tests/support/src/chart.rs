@@ -1,7 +1,6 @@
 //! The chart, as Helm renders it, and Helm itself.
 #![allow(clippy::indexing_slicing, reason = "a JSON value says null where it has no such key")]
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::project::target;
 use crate::{ControlPlane, Grant, root};
 
 /// A program of others that `make tools` builds.
@@ -19,8 +19,7 @@ use crate::{ControlPlane, Grant, root};
 /// Where it isn't built.
 #[must_use]
 pub fn tool(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-    let path = root().join(target).join("tools/bin").join(name);
+    let path = target().join("tools/bin").join(name);
     assert!(path.exists(), "{} is missing: run `make tools` first", path.display());
     path
 }

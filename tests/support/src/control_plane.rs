@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -150,6 +151,13 @@ impl ControlPlane {
             .await
             .unwrap_or_else(|error| panic!("creating namespace {name}: {error}"));
         name
+    }
+
+    /// Applies CRDs, such as the operator's own, and waits until the API server serves them.
+    pub async fn define(&self, crds: &[CustomResourceDefinition]) {
+        let crds: Vec<String> =
+            crds.iter().map(|crd| serde_saphyr::to_string(crd).expect("a CRD is written as YAML")).collect();
+        self.apply_crds(&crds.join("---\n")).await;
     }
 
     /// Applies CRDs and waits until the API server serves them; the same text once only.

@@ -9,14 +9,13 @@
     reason = "test support: a failure must end the test with its message"
 )]
 
-use std::path::Path;
-
 mod access;
 mod api_proxy;
 mod api_request;
 mod chart;
 mod control_plane;
 mod process;
+mod project;
 mod published_crds;
 mod supervisor;
 mod wait;
@@ -27,10 +26,6 @@ pub use api_request::ApiRequest;
 pub use chart::{Chart, Helm, tool};
 pub use control_plane::ControlPlane;
 pub use process::{Operator, OperatorBuilder};
+pub use project::{documents, root, yaml_files};
 pub use published_crds::PublishedCrds;
 pub use wait::{DEADLINE, consistently, eventually};
-
-/// The root of the project. This crate is at tests/support.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two levels up")
-}

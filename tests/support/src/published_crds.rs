@@ -2,16 +2,11 @@
 //! `tests/crds/go.mod` names.
 #![allow(clippy::indexing_slicing, reason = "a name that isn't there must end the test")]
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::HashMap, fs, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
-use crate::root;
+use crate::{root, yaml_files};
 
 /// Where the CRDs are in each module.
 const FOLDERS: [(&str, &str); 4] = [
@@ -70,10 +65,4 @@ impl PublishedCrds {
         let group = format!("\n  group: {group}\n");
         self.0.iter().map(String::as_str).filter(move |text| text.contains(&group))
     }
-}
-
-fn yaml_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect()
 }

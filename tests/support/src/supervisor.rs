@@ -1,14 +1,15 @@
 //! The process that runs the control plane, and the leash that ends it with the test.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::project::target;
 
 /// Where the binaries are.
 #[derive(Clone, Debug)]
@@ -20,10 +21,7 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     pub(crate) fn find() -> Self {
-        // This crate is at tests/support.
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("two levels up");
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-        let built = root.join(target).join("control-plane/bin");
+        let built = target().join("control-plane/bin");
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map_or_else(|| built.clone(), PathBuf::from);
         // Always, unless `KUBEBUILDER_ASSETS` is what setup-envtest installs.
         let controller_manager = assets.join("kube-controller-manager").exists();
